@@ -1,0 +1,181 @@
+package telemetry
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+)
+
+// Metric is one entry of the catalogue.
+type Metric struct {
+	Name     string // "gas.ch4"
+	Unit     Unit
+	Min, Max float64 // valid range in Unit, inclusive; outside it a value is bad input
+	Zh, En   string  // names people read
+	Derived  bool    // computed by a detector, never accepted from a gateway
+}
+
+// Catalogue is the set of metrics a site knows. It is immutable once built
+// (With returns a copy) and safe for concurrent use.
+type Catalogue struct {
+	byName map[string]Metric
+	lel    LEL
+}
+
+// LEL holds the lower explosive limits, in % vol, by which ppm and %LEL are
+// converted. Which to use is a site setting: 5.0 (traditional, GB) or 4.4 (IEC)
+// for methane.
+type LEL struct{ Methane, LPG float64 }
+
+// DefaultLEL is the traditional pair: methane 5.0, propane 2.1 % vol.
+var DefaultLEL = LEL{Methane: 5.0, LPG: 2.1}
+
+// base is the catalogue that every site starts from.
+var base = []Metric{
+	{Name: "gas.ch4", Unit: "%LEL", Min: 0, Max: 100, Zh: "甲烷", En: "Methane"},
+	{Name: "gas.lpg", Unit: "%LEL", Min: 0, Max: 100, Zh: "液化石油气", En: "LPG"},
+	{Name: "co", Unit: "ppm", Min: 0, Max: 5000, Zh: "一氧化碳", En: "Carbon monoxide"},
+	{Name: "smoke", Unit: "dB/m", Min: 0, Max: 20, Zh: "烟雾", En: "Smoke"},
+	{Name: "temperature", Unit: "°C", Min: -40, Max: 1200, Zh: "温度", En: "Temperature"},
+	{Name: "humidity", Unit: "%RH", Min: 0, Max: 100, Zh: "湿度", En: "Humidity"},
+	{Name: "pm2_5", Unit: "µg/m³", Min: 0, Max: 1000, Zh: "细颗粒物", En: "PM2.5"},
+	{Name: "contact", Unit: "1", Min: 0, Max: 1, Zh: "报警触点", En: "Alarm contact"},
+	{Name: "current", Unit: "A", Min: 0, Max: 100, Zh: "电流", En: "Current"},
+	{Name: "voltage", Unit: "V", Min: 0, Max: 500, Zh: "电压", En: "Voltage"},
+	{Name: "power", Unit: "W", Min: 0, Max: 50000, Zh: "有功功率", En: "Power"},
+	{Name: "reactive_power", Unit: "var", Min: -50000, Max: 50000, Zh: "无功功率", En: "Reactive power"},
+	{Name: "power_factor", Unit: "1", Min: -1, Max: 1, Zh: "功率因数", En: "Power factor"},
+	{Name: "frequency", Unit: "Hz", Min: 0, Max: 70, Zh: "频率", En: "Frequency"},
+	{Name: "residual_current", Unit: "mA", Min: 0, Max: 5000, Zh: "剩余电流", En: "Residual current"},
+	{Name: "thd_current", Unit: "%", Min: 0, Max: 400, Zh: "电流谐波畸变率", En: "Current THD"},
+
+	{Name: "charging.likelihood", Unit: "1", Min: 0, Max: 1, Zh: "充电可能性", En: "Charging likelihood", Derived: true},
+	{Name: "charging.energy", Unit: "Wh", Min: 0, Max: 1e6, Zh: "充电电量", En: "Charging energy", Derived: true},
+	{Name: "gas.rise", Unit: "%LEL/min", Min: -100, Max: 100, Zh: "燃气上升速率", En: "Gas rise", Derived: true},
+	{Name: "gas.leak_likelihood", Unit: "1", Min: 0, Max: 1, Zh: "泄漏可能性", En: "Leak likelihood", Derived: true},
+	{Name: "co.dose", Unit: "1", Min: 0, Max: 10, Zh: "一氧化碳剂量", En: "CO dose", Derived: true},
+	{Name: "smoke.rise", Unit: "dB/m", Min: 0, Max: 20, Zh: "烟雾增量", En: "Smoke above baseline", Derived: true},
+	{Name: "heat.rate", Unit: "°C/min", Min: -1000, Max: 1000, Zh: "升温速率", En: "Heating rate", Derived: true},
+	{Name: "fire.likelihood", Unit: "1", Min: 0, Max: 1, Zh: "火灾可能性", En: "Fire likelihood", Derived: true},
+}
+
+// NewCatalogue is the built-in catalogue with the given LEL setting. A zero
+// LEL means DefaultLEL.
+func NewCatalogue(lel LEL) *Catalogue {
+	if lel.Methane == 0 {
+		lel.Methane = DefaultLEL.Methane
+	}
+	if lel.LPG == 0 {
+		lel.LPG = DefaultLEL.LPG
+	}
+	c := &Catalogue{byName: make(map[string]Metric, len(base)), lel: lel}
+	for _, m := range base {
+		c.byName[m.Name] = m
+	}
+	return c
+}
+
+// With returns a copy of the catalogue that has a site's own metrics too. A
+// name that is taken, a unit that is not known, or an empty range is an error.
+func (c *Catalogue) With(metrics ...Metric) (*Catalogue, error) {
+	d := &Catalogue{byName: make(map[string]Metric, len(c.byName)+len(metrics)), lel: c.lel}
+	for k, v := range c.byName {
+		d.byName[k] = v
+	}
+	for _, m := range metrics {
+		switch _, taken := d.byName[m.Name]; {
+		case m.Name == "":
+			return nil, fmt.Errorf("a metric needs a name")
+		case taken:
+			return nil, fmt.Errorf("metric %q is in the catalogue already", m.Name)
+		case !m.Unit.Known():
+			return nil, fmt.Errorf("metric %q: unknown unit %q%s", m.Name, m.Unit, Suggest(string(m.Unit), Units()))
+		case !(m.Min < m.Max):
+			return nil, fmt.Errorf("metric %q: the valid range %g to %g is empty", m.Name, m.Min, m.Max)
+		}
+		d.byName[m.Name] = m
+	}
+	return d, nil
+}
+
+// Lookup finds a metric by its name.
+func (c *Catalogue) Lookup(name string) (Metric, bool) {
+	m, ok := c.byName[name]
+	return m, ok
+}
+
+// Names lists the catalogue's metrics, sorted.
+func (c *Catalogue) Names() []string {
+	names := make([]string, 0, len(c.byName))
+	for n := range c.byName {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Bad is why a value cannot become a reading: the kinds counted as bad input.
+type Bad string
+
+const (
+	BadNone        Bad = ""
+	BadNaN         Bad = "nan"
+	BadInfinity    Bad = "infinity"
+	BadRange       Bad = "out_of_range"
+	BadMetric      Bad = "unknown_metric"
+	BadTime        Bad = "time"
+	BadPayload     Bad = "undecodable"
+	BadSize        Bad = "too_large"
+	BadTopic       Bad = "foreign_topic"
+	BadReplay      Bad = "replayed"
+	BadUnannounced Bad = "unannounced" // data before a birth certificate, or an alias nobody declared
+)
+
+// Check says whether v may be a reading of m.
+func (m Metric) Check(v float64) Bad {
+	switch {
+	case v != v:
+		return BadNaN
+	case math.IsInf(v, 0):
+		return BadInfinity
+	case v < m.Min || v > m.Max:
+		return BadRange
+	}
+	return BadNone
+}
+
+// Suggest returns ", did you mean X?" for the candidate nearest to s, or "".
+func Suggest(s string, candidates []string) string {
+	best, bestD := "", len(s)/2+1
+	for _, c := range candidates {
+		if d := editDistance(strings.ToLower(s), strings.ToLower(c)); d < bestD {
+			best, bestD = c, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", best)
+}
+
+func editDistance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	prev := make([]int, len(y)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := range x {
+		cur := make([]int, len(y)+1)
+		cur[0] = i + 1
+		for j := range y {
+			cost := 1
+			if x[i] == y[j] {
+				cost = 0
+			}
+			cur[j+1] = min(prev[j+1]+1, cur[j]+1, prev[j]+cost)
+		}
+		prev = cur
+	}
+	return prev[len(y)]
+}
