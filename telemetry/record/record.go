@@ -45,6 +45,7 @@ const (
 // Run is one contiguous sequence of an outbox, as its gateway declares it.
 type Run struct {
 	ID     uint64 // high 32 bits count up, low 32 bits are random
+	Epoch  Epoch  // the card's epoch when the run was opened: an older one's after a change of epoch
 	Parent uint64 // the live run opened before it on this card; 0 for the first
 	Kind   RunKind
 	Oldest uint64  // lowest sequence the outbox still holds
