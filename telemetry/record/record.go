@@ -1,9 +1,3 @@
-// Package record is what the hub's log holds: one Record per commit, with all
-// that a verdict depends on, and its binary form.
-//
-// A Record carries the hub's arrival time and a list of entries in the order
-// they were accepted. Consumers see records in log order, each exactly once;
-// Seq, the position in the log, is given by the log and is not encoded.
 package record
 
 import "weishao.dev/weishao/telemetry"
