@@ -339,3 +339,22 @@ func (d *decoder) time(n *yaml.Node, v reflect.Value) {
 	}
 	d.fail(n, "%q is not a date: write 2026-01-31, or 2026-01-31T08:00:00+08:00", n.Value)
 }
+
+var byteUnits = []struct {
+	suffix string
+	factor int64
+}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}}
+
+// ParseBytes reads a size with its unit: "120MB", "20GB". Units are decimal.
+func ParseBytes(s string) (int64, error) {
+	for _, u := range byteUnits {
+		if num, ok := strings.CutSuffix(strings.ToUpper(strings.TrimSpace(s)), u.suffix); ok {
+			f, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
+			if err != nil || !(f > 0) || f*float64(u.factor) > 1e18 {
+				break
+			}
+			return int64(f * float64(u.factor)), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a size: write a number with its unit, such as 120MB or 20GB", s)
+}

@@ -1,0 +1,48 @@
+# Everything a person or CI calls. `make help` lists it.
+GO ?= go
+export CGO_ENABLED ?= 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X weishao.dev/weishao/app.Version=$(VERSION)
+
+.PHONY: help build demo test unit check cross race soak bench fuzz screenshots clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+build: ## build both programs into bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weishao ./cmd/weishao
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weishao-gateway ./cmd/weishao-gateway
+
+demo: build ## build, and run a neighbourhood with simulated sensors
+	bin/weishao demo $(ARGS)
+
+test: ## install what the tests need, and run all of them
+	scripts/test-deps.sh
+	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -timeout 9m -p 1 ./...
+
+unit: ## the tests that need nothing installed and no processes
+	$(GO) test $(UNIT)
+
+check: ## vet, formatting, staticcheck, govulncheck
+	scripts/check.sh
+
+cross: ## cross-compile the gateway for the boards it runs on
+	scripts/cross.sh
+
+race: ## unit tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(UNIT)
+
+soak: ## the crash tests again and again, for half an hour
+	scripts/test-deps.sh
+	WEISHAO_DEPS=$(CURDIR)/.deps WEISHAO_SOAK=30m $(GO) test -timeout 60m -v -run 'TestNoReading' ./e2e/...
+
+bench: build ## measure ingest on this machine
+	bin/weishao bench ingest --json
+
+fuzz: ## each fuzz target for half a minute
+	scripts/fuzz.sh
+
+clean: ## remove what was built (not your data)
+	rm -rf bin dist
+
+UNIT = $(shell $(GO) list ./... | grep -v /e2e)
