@@ -136,23 +136,55 @@ func (d *Decoder) readingsEntry(c *cursor) *Readings {
 	r.Backlog = c.byte()&flagBacklog != 0
 	n := c.count(minPoint)
 	from := len(d.points)
-	d.points = slices.Grow(d.points, n)
-	for range n {
-		d.points = append(d.points, telemetry.Point{})
-		if d.point(c, &d.points[len(d.points)-1]); c.err != nil {
-			return r
+	d.points = slices.Grow(d.points, n)[:from+n]
+	r.Points = d.points[from : from+n : from+n]
+	for i := range r.Points {
+		if !d.shortPoint(c, &r.Points[i]) {
+			r.Points[i] = d.point(c)
 		}
 	}
-	r.Points = d.points[from:len(d.points):len(d.points)]
 	return r
 }
 
 // minPoint is the size of the smallest point, a fault: head, quality, time.
 const minPoint = 3
 
-func (d *Decoder) point(c *cursor, p *telemetry.Point) {
+// shortPoint reads what nearly every point is, a good reading of one of the
+// record's first 64 strings within 8 s of the point before it, and reports
+// whether it did. It is here for speed alone: point reads the same.
+func (d *Decoder) shortPoint(c *cursor, p *telemetry.Point) bool {
+	if c.i+11 > len(c.b) {
+		return false
+	}
+	b := c.b[c.i:]
+	head := b[0]
+	if head&0x81 != 0 || int(head>>1) >= len(d.strings) {
+		return false
+	}
+	delta, n := uint64(b[1]), 2
+	if delta >= 0x80 {
+		delta, n = delta&0x7f|uint64(b[2])<<7, 3
+		if b[2] >= 0x80 {
+			return false
+		}
+	}
+	d.lastTime += int64(delta>>1) ^ -int64(delta&1)
+	*p = telemetry.Point{
+		Metric: d.strings[head>>1],
+		Time:   d.lastTime,
+		Value:  math.Float64frombits(binary.LittleEndian.Uint64(b[n:])),
+	}
+	c.i += n + 8
+	return true
+}
+
+func (d *Decoder) point(c *cursor) (p telemetry.Point) {
 	head := c.uvarint()
-	p.Metric = d.word(c, head>>1)
+	if index := head >> 1; index < uint64(len(d.strings)) {
+		p.Metric = d.strings[index]
+	} else {
+		p.Metric = d.word(c, index)
+	}
 	if head&1 != 0 {
 		p.Quality = telemetry.Quality(c.byte())
 		if !p.Quality.Valid() {
@@ -164,6 +196,7 @@ func (d *Decoder) point(c *cursor, p *telemetry.Point) {
 	if !p.Quality.Fault() {
 		p.Value = c.float()
 	}
+	return p
 }
 
 func (d *Decoder) nodeBirth(c *cursor) *NodeBirth {
@@ -279,10 +312,14 @@ func (c *cursor) byte() byte {
 }
 
 func (c *cursor) uvarint() uint64 {
-	if c.i < len(c.b) && c.b[c.i] < 0x80 {
-		c.i++
-		return uint64(c.b[c.i-1])
+	if i := c.i; i < len(c.b) && c.b[i] < 0x80 {
+		c.i = i + 1
+		return uint64(c.b[i])
 	}
+	return c.longUvarint()
+}
+
+func (c *cursor) longUvarint() uint64 {
 	v, n := binary.Uvarint(c.b[c.i:])
 	if n <= 0 {
 		c.fail("a number is longer than 10 bytes or the record ends in it")
