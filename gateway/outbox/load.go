@@ -1,0 +1,223 @@
+package outbox
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// maxDamagedFiles is how many damaged segments are kept for people to look at.
+const maxDamagedFiles = 4
+
+// load reads what an earlier process left, once. Only the last segment of each run
+// is read whole: the others were sealed, and are checked when they are sent. It
+// writes nothing but the cutting of torn tails, and does not mind if that fails.
+func (o *Outbox) load() error {
+	if o.read {
+		return nil
+	}
+	epoch, why, err := loadEpoch(o.opts.FS, o.opts.Dir, o.opts.Fingerprint)
+	if err != nil {
+		return err
+	}
+	state, ok, err := loadState(o.opts.FS, o.opts.Dir)
+	if err != nil {
+		return err
+	}
+	if !ok && why == "" {
+		epoch, why = newEpoch(), "the state file is missing or damaged"
+	}
+	found, err := o.findSegments()
+	if err != nil {
+		return err
+	}
+	runs, err := o.loadRuns(found, state)
+	if err != nil {
+		return err
+	}
+	counter := max(o.counter, state.Counter)
+	for _, r := range runs {
+		counter = max(counter, uint32(r.id>>32))
+	}
+	if why != "" {
+		o.opts.Log.Info("a new epoch begins", "why", why, "epoch", epoch.String(), "runs_of_before", len(runs))
+	}
+	o.epoch, o.storeEpoch = epoch, why != ""
+	o.counter, o.lineage = counter, state.Lineage
+	o.runs = append(o.runs, runs...)
+	o.sortLocked()
+	o.read = true
+	o.retireLocked()
+	return nil
+}
+
+func (o *Outbox) sortLocked() {
+	slices.SortFunc(o.runs, func(a, b *run) int { return cmp.Compare(a.id, b.id) })
+}
+
+// findSegments lists the segments by run, ascending.
+func (o *Outbox) findSegments() (map[uint64][]*segment, error) {
+	entries, err := o.opts.FS.ReadDir(o.opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	found := map[uint64][]*segment{}
+	var damaged []string
+	for _, e := range entries {
+		path := filepath.Join(o.opts.Dir, e.Name())
+		switch {
+		case strings.HasSuffix(e.Name(), ".tmp"):
+			_ = o.opts.FS.Remove(path) // left by an interrupted replace; harmless if it stays
+		case strings.HasSuffix(e.Name(), damagedSuffix):
+			damaged = append(damaged, path)
+		default:
+			id, first, ok := parseSegmentName(e.Name(), segmentSuffix)
+			if !ok {
+				continue
+			}
+			seg := &segment{path: path, first: first, sealed: o.opts.Now()}
+			if info, err := e.Info(); err == nil {
+				seg.size, seg.sealed = info.Size(), info.ModTime()
+			}
+			found[id] = append(found[id], seg)
+		}
+	}
+	for len(damaged) > maxDamagedFiles {
+		_ = o.opts.FS.Remove(damaged[0])
+		damaged = damaged[1:]
+	}
+	for _, segs := range found {
+		slices.SortFunc(segs, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
+	}
+	return found, nil
+}
+
+func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) ([]*run, error) {
+	byID := map[uint64]*run{}
+	for hex, l := range state.Lost {
+		if id, ok := parseHexID(hex); ok && l.Kind <= record.Alarm && l.Next > 0 {
+			byID[id] = &run{id: id, parent: l.Parent, epoch: l.Epoch, kind: l.Kind, next: l.Next, lost: l.Ranges}
+		}
+	}
+	for id, segs := range found {
+		r, err := o.loadRun(id, segs)
+		if err != nil {
+			return nil, err
+		}
+		if known := byID[id]; known != nil {
+			r.lost = append(r.lost, known.lost...)
+			if r.next < known.next { // it was once longer than what can be read
+				r.lost = append(r.lost, record.Range{From: r.next, To: known.next - 1})
+				r.next = known.next
+			}
+			r.parent, r.epoch, r.kind = known.parent, known.epoch, known.kind
+		}
+		if !r.epoch.IsZero() { // else not one of its segments could be told
+			byID[id] = r
+		}
+	}
+	var runs []*run
+	for id, r := range byID {
+		r.committed = min(state.Committed[hexID(id)], r.next-1)
+		lost := r.lost
+		r.lost = nil
+		for _, l := range lost {
+			r.lose(l.From, min(l.To, r.next-1))
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// loadRun makes a closed run of its segments.
+func (o *Outbox) loadRun(id uint64, segs []*segment) (*run, error) {
+	r := &run{id: id, next: segs[0].first}
+	for i, seg := range segs {
+		last := i == len(segs)-1
+		c, h, err := openCursor(o.opts.FS, seg.path, seg.size)
+		if _, bad := errors.AsType[*headerError](err); bad || err == nil && (h.Run != id || h.First != seg.first) {
+			if c != nil {
+				c.close()
+			}
+			o.loseSegment(r, seg, segs[i+1:])
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.parent, r.epoch, r.kind = h.Parent, h.Epoch, h.Kind
+		if !last {
+			c.close()
+			seg.end = segs[i+1].first
+			r.segs, r.next = append(r.segs, seg), seg.end
+			continue
+		}
+		err = o.loadTail(r, seg, c)
+		c.close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// loseSegment gives up a segment whose header cannot be read: the last one of a run
+// was torn when it was made and never held anything; another is damage.
+func (o *Outbox) loseSegment(r *run, seg *segment, after []*segment) {
+	if len(after) == 0 && seg.size < segmentHeaderLen+blockHeaderLen {
+		_ = o.opts.FS.Remove(seg.path)
+		return
+	}
+	if len(after) > 0 {
+		o.stats.Damaged += r.lose(seg.first, after[0].first-1)
+		r.next = after[0].first
+	}
+	o.opts.Log.Error("a segment's header is damaged: it is set aside; check the card", "file", seg.path+damagedSuffix, "run", hexID(r.id))
+	_ = o.opts.FS.Rename(seg.path, seg.path+damagedSuffix)
+}
+
+// loadTail reads a run's last segment whole, notes damage and cuts the torn tail.
+func (o *Outbox) loadTail(r *run, seg *segment, c *cursor) error {
+	found, err := c.walk(nil)
+	if err != nil {
+		return err
+	}
+	seg.end = c.next
+	r.next = seg.end
+	for _, d := range found {
+		o.stats.Damaged += r.lose(d.from, d.to)
+		seg.damaged = true
+		o.opts.Log.Error("the outbox is damaged", "error", &CorruptError{seg.path, d.offset, r.id, d.from, d.to, d.why})
+	}
+	if c.off < seg.size {
+		o.opts.Log.Info("a torn tail is cut off", "file", seg.path, "at", c.off, "bytes", seg.size-c.off)
+		o.cut(seg.path, c.off)
+		seg.size = c.off
+	}
+	if seg.end > seg.first {
+		r.segs = append(r.segs, seg)
+	} else {
+		_ = o.opts.FS.Remove(seg.path)
+	}
+	return nil
+}
+
+// cut truncates a file. A card that does not let it is found out by the first
+// commit; until then the tail is left out by size.
+func (o *Outbox) cut(path string, size int64) {
+	f, err := o.opts.FS.OpenFile(path, os.O_RDWR)
+	if err != nil {
+		return
+	}
+	_ = errors.Join(f.Truncate(size), f.Sync(), f.Close())
+}
+
+// age is how long ago a segment was last written; never negative, since the clock
+// of a gateway may be set back.
+func (s *segment) age(now time.Time) time.Duration { return max(0, now.Sub(s.sealed)) }
