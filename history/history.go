@@ -10,6 +10,13 @@ import (
 // ErrUnknownSeries says that nothing has ever been stored for a device's metric.
 var ErrUnknownSeries = errors.New("history: no such series")
 
+// ErrTooManyPoints says that a query's answer would have more than MaxPoints
+// points: ask for a shorter time or a longer step.
+var ErrTooManyPoints = errors.New("history: too many points")
+
+// MaxPoints is the most points that a query may answer with.
+const MaxPoints = 200_000
+
 // Store keeps time series. One goroutine appends, any number query. Both the
 // embedded store and InfluxDB implement it.
 type Store interface {
@@ -23,8 +30,10 @@ type Store interface {
 	Sync(ctx context.Context) error
 	// Position is the log position up to which everything is durably stored.
 	Position() uint64
-	// Query answers min, mean, max and count by step, [from, to) in Unix ms. A step
-	// of 0 gives raw points (min = mean = max, count 1).
+	// Query answers min, mean, max and count by step, [from, to) in Unix ms; steps
+	// begin at multiples of the step since 1970, and those without points are left
+	// out. A step of 0 gives raw points (min = mean = max, count 1). Errors:
+	// ErrUnknownSeries, ErrTooManyPoints.
 	Query(ctx context.Context, q Query) (Series, error)
 	Close() error
 }
@@ -57,7 +66,7 @@ type Bucket struct {
 // FaultSpan is a stretch of time in which the sensor measured nothing.
 type FaultSpan struct {
 	From    int64             `json:"from"`
-	To      int64             `json:"to"` // 0 while it lasts
+	To      int64             `json:"to"` // time of the next point that was measured; 0 while it lasts
 	Quality telemetry.Quality `json:"-"`
 	Reason  string            `json:"reason"`
 }
