@@ -18,5 +18,5 @@
 // says file, line, what is wrong and what would be right. One who wants the whole
 // file or nothing stops there; one who would rather count bad lines goes on: the
 // next line follows. After an error of the file itself (no header, broken gzip)
-// nothing follows.
+// nothing follows. Reader.Tolerant is the second way, made easy.
 package readings

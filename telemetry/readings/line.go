@@ -38,6 +38,9 @@ func (r *Reader) parse(line []byte) (telemetry.Reading, *LineError) {
 		return out, nil // whatever stands as its value was not measured
 	}
 	out.Value, bad = r.valueOf(r.fields[3])
+	if bad != nil && bad.Bad == telemetry.BadRange {
+		out.Quality = telemetry.Saturated
+	}
 	return out, bad
 }
 

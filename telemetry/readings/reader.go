@@ -96,9 +96,10 @@ func (r *Reader) Close() error {
 // Line is the number of the line that was read last, from 1.
 func (r *Reader) Line() int { return r.line }
 
-// All gives the readings from where the Reader stands to the file's end. With an
-// error, a *LineError, the reading is zero; see the package doc for what may be
-// done then.
+// All gives the readings from where the Reader stands to the file's end, or with
+// an error, a *LineError, what there is of one; see the package doc for what may
+// be done then. With a value out of range (telemetry.BadRange) that is the whole
+// reading, as the fault Saturated; see Tolerant.
 func (r *Reader) All() iter.Seq2[telemetry.Reading, error] {
 	return func(yield func(telemetry.Reading, error) bool) {
 		for {
@@ -114,11 +115,34 @@ func (r *Reader) All() iter.Seq2[telemetry.Reading, error] {
 				continue
 			}
 			reading, bad := r.parse(line)
-			if bad != nil { // not passed on as is: a nil *LineError in an error is not nil
-				if !yield(telemetry.Reading{}, bad) {
-					return
+			err = nil
+			if bad != nil { // a nil *LineError in an error would not be nil
+				err = bad
+			}
+			if !yield(reading, err) {
+				return
+			}
+		}
+	}
+}
+
+// Tolerant is All for recordings of real events, where a sensor in dense smoke
+// leaves its range: such a value comes as the fault Saturated, as a driver would
+// tell it, and a line that cannot become a reading is left out. Both are given to
+// bad, which may be nil. The only error is one of the file itself.
+func (r *Reader) Tolerant(bad func(*LineError)) iter.Seq2[telemetry.Reading, error] {
+	return func(yield func(telemetry.Reading, error) bool) {
+		for reading, err := range r.All() {
+			var line *LineError
+			if errors.As(err, &line) && line.Bad != telemetry.BadNone {
+				if bad != nil {
+					bad(line)
 				}
-			} else if !yield(reading, nil) {
+				if err = nil; line.Bad != telemetry.BadRange {
+					continue
+				}
+			}
+			if !yield(reading, err) {
 				return
 			}
 		}

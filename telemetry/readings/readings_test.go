@@ -169,6 +169,43 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+func TestTolerant(t *testing.T) {
+	text := "time,device,metric,value\n1,d,smoke,3\n2,d,smoke,24.7\n3,d,smoke,x\n4,d,smoke,19\n"
+	r, err := NewReader("f.csv", strings.NewReader(text), catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []telemetry.Reading
+	var bad []int
+	for reading, err := range r.Tolerant(func(e *LineError) { bad = append(bad, e.Line) }) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, reading)
+	}
+	want := []telemetry.Reading{reading("d", "smoke", 1000, 3, 0), reading("d", "smoke", 2000, 0, telemetry.Saturated), reading("d", "smoke", 4000, 19, 0)}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("want -, got +:\n%s", d)
+	}
+	if d := cmp.Diff([]int{3, 4}, bad); d != "" {
+		t.Errorf("bad lines: want -, got +:\n%s", d)
+	}
+
+	r, err = NewReader("f.csv", strings.NewReader("time,device,metric,value\n"+strings.Repeat("x", 1<<17)), catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range r.Tolerant(nil) {
+		if n++; err == nil {
+			t.Error("a file that is none: no error")
+		}
+	}
+	if n != 1 {
+		t.Errorf("a file that is none: %d errors, want 1", n)
+	}
+}
+
 func gzipped(t testing.TB, text string) string {
 	t.Helper()
 	var b bytes.Buffer
