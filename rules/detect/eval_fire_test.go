@@ -1,0 +1,122 @@
+package detect
+
+import (
+	"encoding/csv"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The shipped thresholds of the rules smoke (major) and fire (critical).
+const (
+	smokeMajor = 0.3 // dB/m above the offset
+	smokeHold  = 6000
+)
+
+// flagged runs the fire detector over one house's readings and gives for each
+// room when it was first flagged: by smoke, or as a fire.
+func flaggedRooms(rows []row) map[string]int64 {
+	k := kind("fire")
+	detectors := map[string]Detector{}
+	since := map[string]int64{}
+	flagged := map[string]int64{}
+	for _, r := range rows {
+		d := detectors[r.device]
+		if d == nil {
+			d = k.New("room_smoke")
+			detectors[r.device] = d
+		}
+		d.Observe(k.Input(r.metric), r.t, r.v)
+		if _, done := flagged[r.device]; done {
+			continue
+		}
+		if l, ok := d.Output(2); ok && l >= sure {
+			flagged[r.device] = r.t
+		}
+		if rise, ok := d.Output(0); ok && rise > smokeMajor {
+			if since[r.device] == 0 {
+				since[r.device] = r.t
+			}
+			if r.t-since[r.device] >= smokeHold {
+				flagged[r.device] = r.t
+			}
+		} else if ok {
+			since[r.device] = 0
+		}
+	}
+	return flagged
+}
+
+// On real fires the house is flagged no later than its first commercial alarm in
+// at least 3 of 4, and each room no later than the median of its alarms in at
+// least 60 % of rooms.
+func TestRealFires(t *testing.T) {
+	if dataDir() == "" {
+		t.Log("no DATA: simulated fires only, see TestSimulatedFires")
+		return
+	}
+	early, rooms, roomsEarly := 0, 0, 0
+	for _, path := range files(t, "fire/*.csv.gz") {
+		rows := readings(t, path)
+		t0 := rows[0].t
+		flagged := flaggedRooms(rows)
+		alarms := map[string][]int64{}
+		first := int64(1) << 62
+		f, err := os.Open(strings.TrimSuffix(path, ".csv.gz") + ".activations.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, err := csv.NewReader(f).ReadAll()
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records[1:] {
+			s, _ := strconv.ParseFloat(r[2], 64)
+			at := int64(s * 1000)
+			alarms[r[1]] = append(alarms[r[1]], at)
+			first = min(first, at)
+		}
+		house := int64(1) << 62
+		for _, at := range flagged {
+			house = min(house, at)
+		}
+		if house <= first {
+			early++
+		}
+		t.Logf("%s: flagged after %d s, first commercial alarm after %d s", path[strings.LastIndex(path, "/")+1:], (house-t0)/1000, (first-t0)/1000)
+		for room, list := range alarms {
+			m := median(list)
+			at, ok := flagged[room]
+			rooms++
+			if ok && at <= m {
+				roomsEarly++
+			}
+			t.Logf("   %s flagged %v %d s, median alarm %d s", room, ok, (at-t0)/1000, (m-t0)/1000)
+		}
+	}
+	t.Logf("fires flagged no later than the first alarm: %d of 4; rooms no later than the median: %d of %d", early, roomsEarly, rooms)
+	if early < 3 {
+		t.Errorf("%d of 4 fires were flagged in time, want 3", early)
+	}
+	if 100*roomsEarly < 60*rooms {
+		t.Errorf("%d of %d rooms were flagged in time, want 60 %%", roomsEarly, rooms)
+	}
+}
+
+// median is the middle of the list, the upper of two.
+func median(list []int64) int64 {
+	s := append([]int64(nil), list...)
+	for i := range s {
+		for j := i + 1; j < len(s); j++ {
+			if s[j] < s[i] {
+				s[i], s[j] = s[j], s[i]
+			}
+		}
+	}
+	if len(s)%2 == 0 {
+		return (s[len(s)/2-1] + s[len(s)/2]) / 2
+	}
+	return s[len(s)/2]
+}
