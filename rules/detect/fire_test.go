@@ -32,7 +32,7 @@ func TestHeatRespondsWithinEN54Windows(t *testing.T) {
 }
 
 // fireFree is one day of a room with a kitchen nearby: three meals, a shower and
-// incense on a day's swing of temperature, seen by a meter with an offset.
+// incense, one after the other, on a day's swing of temperature, seen by a meter with an offset.
 func fireFree(seed int64, d Detector, step time.Duration) (critical, major int) {
 	smoke := sim.Sensor{Seed: uint64(seed), Noise: 0.015, Offset: sim.Between(5, seed, 0, 0.1), Drift: 0.01, Min: 0, Max: 20}
 	heat := sim.Sensor{Seed: uint64(seed) + 1e6, Noise: 0.15, Step: 0.1}
@@ -45,7 +45,7 @@ func fireFree(seed int64, d Detector, step time.Duration) (critical, major int) 
 	}
 	fast := sim.Cooking()
 	fast.Rise = 45 * time.Second
-	events := []event{{hour(1, 6, 8), sim.Cooking()}, {hour(2, 11, 13), sim.Cooking()}, {hour(3, 17, 19), fast}, {hour(4, 19, 22), sim.Steam()}, {hour(5, 14, 15.5), sim.Incense()}}
+	events := []event{{hour(1, 6, 8), sim.Cooking()}, {hour(2, 11, 13), sim.Cooking()}, {hour(3, 17, 19), fast}, {hour(4, 20.5, 22), sim.Steam()}, {hour(5, 14, 15.5), sim.Incense()}}
 	since := int64(0)
 	wasCritical, wasMajor := false, false
 	for at := time.Duration(0); at < 24*time.Hour; at += step {
