@@ -165,14 +165,14 @@ func TestQueryRefuses(t *testing.T) {
 
 // Raw points older than Options.Raw go; the roll-ups, faults included, stay.
 func TestRollupsOutliveRaw(t *testing.T) {
-	s, err := Open(t.TempDir(), Options{Raw: 3 * 24 * time.Hour, Late: 24 * time.Hour, Settle: time.Nanosecond})
+	s, err := Open(t.TempDir(), Options{Raw: 12 * time.Hour, Late: time.Hour, Settle: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	const days = 10
-	n := 0
-	for m := range int64(days * 24 * 60) {
+	const hours = 30
+	n, hour := 0, []history.Sample(nil)
+	for m := range int64(hours * 60) {
 		at := t0 + m*minuteMS
 		sm := sample("g/n/a", "temperature", at, 20+float64(m%60)/10)
 		if m >= 90 && m < 120 {
@@ -180,7 +180,10 @@ func TestRollupsOutliveRaw(t *testing.T) {
 		} else {
 			n++
 		}
-		mustAppend(t, s, uint64(m+1), sm)
+		if hour = append(hour, sm); len(hour) == 60 {
+			mustAppend(t, s, uint64(m+1), hour...)
+			hour = hour[:0]
+		}
 	}
 	if err := s.roll(t.Context()); err != nil {
 		t.Fatal(err)
@@ -189,7 +192,7 @@ func TestRollupsOutliveRaw(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range s.raw.BlockMetas() {
-		if b.MinTime < t0+3*24*hourMS {
+		if b.MinTime < t0+12*hourMS {
 			t.Fatalf("raw still begins at %d: the test sees nothing", b.MinTime)
 		}
 	}
@@ -307,16 +310,19 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	samples := make([]history.Sample, batch)
 	pos, next, at := uint64(0), 0, t0
-	fill := func() {
+	fill := func() { // messages of ten readings of one device
 		pos++
 		for i := range samples {
-			samples[i] = sample(devices[next], "temperature", at, 20+float64((at/1000+int64(next))%100)/10)
-			if next++; next == series {
-				next, at = 0, at+1000
+			t := at + int64(i%10)*1000
+			samples[i] = sample(devices[next], "temperature", t, 20+float64((t/1000+int64(next))%100)/10)
+			if i%10 == 9 {
+				if next++; next == series {
+					next, at = 0, at+10_000
+				}
 			}
 		}
 	}
-	for range 2 * series / batch {
+	for range 10 * series / batch {
 		fill()
 		if err := s.Append(b.Context(), pos, samples); err != nil {
 			b.Fatal(err)

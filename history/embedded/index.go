@@ -101,8 +101,7 @@ func (x *index) load() (pos uint64, names *registry, hours *ledger, err error) {
 		if err := rows.Scan(&id, &device, &metric); err != nil {
 			return err
 		}
-		names.byKey[seriesKey{device, metric}] = newSeries(id, device, metric)
-		names.next = max(names.next, id+1)
+		names.add(newSeries(id, device, metric))
 		return nil
 	})
 	if err != nil {
@@ -273,7 +272,8 @@ func (x *index) rows(ctx context.Context, id uint32, from, to int64, minutes boo
 
 // prune removes the roll-ups of hours before cutoff.
 func (x *index) prune(ctx context.Context, names *registry, cutoff int64) error {
-	for id := range names.byID() {
+	for i := range names.all() {
+		id := uint32(i + 1)
 		err := x.write(ctx, names, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `DELETE FROM rollup WHERE key >= ? AND key < ?`, rollupKey(id, 0), rollupKey(id, cutoff))
 			return err

@@ -83,10 +83,10 @@ func (s *Store) rollSome(ctx context.Context, w lateWork, finish func(*sql.Tx) e
 		return err
 	}
 	defer q.Close()
-	names := s.names.byID()
+	names := s.names.all()
 	rows := make([]hourRow, 0, len(w.series))
 	for _, id := range w.series {
-		r, err := computeSeries(ctx, q, names[id], w.hour)
+		r, err := computeSeries(ctx, q, names[id-1], w.hour)
 		if err != nil {
 			return err
 		}
@@ -132,39 +132,38 @@ func (s *Store) rollHour(ctx context.Context, hour int64, finish func(*sql.Tx) e
 	}
 
 	// The few series with faults need both their streams merged.
-	faulty := map[seriesKey]bool{}
+	faulty := map[*series]bool{}
 	ss := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, faultName))
 	for ss.Next() {
 		l := ss.At().Labels()
-		faulty[seriesKey{l.Get("device"), l.Get("metric")}] = true
+		if se := s.names.find(l.Get("device"), l.Get("metric")); se != nil {
+			faulty[se] = true
+		}
 	}
 	if err := ss.Err(); err != nil {
 		return err
 	}
-	for k := range faulty {
-		if se := s.names.find(k.device, k.metric); se != nil {
-			r, err := computeSeries(ctx, q, se, hour)
-			if err != nil {
-				return err
-			}
-			if err := add(r); err != nil {
-				return err
-			}
+	for se := range faulty {
+		r, err := computeSeries(ctx, q, se, hour)
+		if err != nil {
+			return err
+		}
+		if err := add(r); err != nil {
+			return err
 		}
 	}
 	ss = q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, faultName))
 	var it chunkenc.Iterator
 	for ss.Next() {
 		l := ss.At().Labels()
-		k := seriesKey{l.Get("device"), l.Get(labels.MetricName)}
-		se := s.names.find(k.device, k.metric)
-		if se == nil || faulty[k] {
+		se := s.names.find(l.Get("device"), l.Get(labels.MetricName))
+		if se == nil || faulty[se] {
 			continue
 		}
 		it = ss.At().Iterator(it)
 		r, err := computeRow(se.id, hour, it, chunkenc.NewNopIterator())
 		if err != nil {
-			return fmt.Errorf("%s of %s: %w", k.metric, k.device, err)
+			return fmt.Errorf("%s of %s: %w", se.metric, se.device, err)
 		}
 		if err := add(r); err != nil {
 			return err

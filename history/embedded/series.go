@@ -36,12 +36,10 @@ func (s *series) faultLabels() labels.Labels {
 	return s.faults
 }
 
-func (s *series) valueMatchers() []*labels.Matcher { return matchValue(s.device, s.metric) }
-
-func matchValue(device, metric string) []*labels.Matcher {
+func (s *series) valueMatchers() []*labels.Matcher {
 	return []*labels.Matcher{
-		labels.MustNewMatcher(labels.MatchEqual, "device", device),
-		labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metric),
+		labels.MustNewMatcher(labels.MatchEqual, "device", s.device),
+		labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, s.metric),
 	}
 }
 
@@ -53,57 +51,85 @@ func (s *series) faultMatchers() []*labels.Matcher {
 	}
 }
 
-type seriesKey struct{ device, metric string }
+// device is the series of one device: few, so looked through in order.
+type device struct {
+	id     string
+	series []*series
+}
+
+func (d *device) find(metric string) *series {
+	for _, s := range d.series {
+		if s.metric == metric {
+			return s
+		}
+	}
+	return nil
+}
 
 // registry is all series that were ever stored. Only the appending goroutine
 // adds to it, so that one may read it without the lock.
 type registry struct {
-	mu    sync.RWMutex
-	byKey map[seriesKey]*series
-	fresh []*series // not in index.db yet
-	next  uint32
+	mu     sync.RWMutex
+	byID   map[string]*device
+	series []*series // by id-1; nil where index.db has a hole
+	fresh  []*series // not in index.db yet
+	last   *device   // the appending goroutine's: readings come in runs of one device
 }
 
 func newRegistry() *registry {
-	return &registry{byKey: map[seriesKey]*series{}, next: 1}
+	return &registry{byID: map[string]*device{}}
 }
 
 // get finds or makes a series; for the appending goroutine only. It keeps copies
 // of the strings, whose memory is the log record's.
-func (r *registry) get(device, metric string) *series {
-	if s := r.byKey[seriesKey{device, metric}]; s != nil {
-		return s
+func (r *registry) get(id, metric string) *series {
+	d := r.last
+	if d == nil || d.id != id {
+		d = r.byID[id]
+	}
+	if d != nil {
+		r.last = d
+		if s := d.find(metric); s != nil {
+			return s
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := newSeries(r.next, strings.Clone(device), strings.Clone(metric))
-	r.next++
-	r.byKey[seriesKey{s.device, s.metric}] = s
+	s := newSeries(uint32(len(r.series)+1), strings.Clone(id), strings.Clone(metric))
+	r.add(s)
 	r.fresh = append(r.fresh, s)
 	return s
 }
 
-// find is for all other goroutines; nil where there is none.
-func (r *registry) find(device, metric string) *series {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.byKey[seriesKey{device, metric}]
-}
-
-func (r *registry) byID() map[uint32]*series {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	m := make(map[uint32]*series, len(r.byKey))
-	for _, s := range r.byKey {
-		m[s.id] = s
+// add enters a series under its id; the caller has the lock.
+func (r *registry) add(s *series) {
+	d := r.byID[s.device]
+	if d == nil {
+		d = &device{id: s.device}
+		r.byID[s.device] = d
 	}
-	return m
+	d.series = append(d.series, s)
+	for len(r.series) < int(s.id) {
+		r.series = append(r.series, nil)
+	}
+	r.series[s.id-1] = s
 }
 
-func (r *registry) count() int {
+// find is for all other goroutines; nil where there is none.
+func (r *registry) find(id, metric string) *series {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.byKey)
+	if d := r.byID[id]; d != nil {
+		return d.find(metric)
+	}
+	return nil
+}
+
+// all is every series, by id-1.
+func (r *registry) all() []*series {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.series[:len(r.series):len(r.series)]
 }
 
 // unsaved is the series that index.db does not know; saved(n) says that the
