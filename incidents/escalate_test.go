@@ -227,7 +227,7 @@ func TestRateLimitLetsTheUrgentGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, d := newPhone(), newTown()
 		d.chain = []string{"a"}
-		p.limits = notify.Limits{PerMinute: 3, Parallel: 2}
+		p.limits = notify.Limits{PerMinute: 3, Parallel: 1}
 		s := newStore(t, Options{Directory: d.directory, Channels: []notify.Channel{p}})
 		for n := range 4 {
 			apply(t, s, raise(string(rune('0'+n)), severity(rules.Minor), func(v *rules.Verdict) { v.Zone += string(rune('0' + n)) }))

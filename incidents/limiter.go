@@ -46,13 +46,13 @@ func (s *Store) limitOf(ctx context.Context, c notify.Channel) (*limiter, error)
 	rows, err := s.ro.QueryContext(ctx, "SELECT started FROM pages WHERE channel = ? AND started > ? AND started <= ? ORDER BY started",
 		c.Name(), now.Add(-limitWindow).UnixMilli(), now.UnixMilli())
 	if err != nil {
-		return nil, fmt.Errorf("incident database: %w", err)
+		return l, fmt.Errorf("incident database: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var ms int64
 		if err := rows.Scan(&ms); err != nil {
-			return nil, fmt.Errorf("incident database: %w", err)
+			return l, fmt.Errorf("incident database: %w", err)
 		}
 		l.take(time.UnixMilli(ms))
 	}

@@ -21,17 +21,25 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	defer s.running.Store(false)
 	if err := s.recoverPages(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("incidents: taking up interrupted pages: %w", err)
+	}
+	limits := map[string]*limiter{}
+	for name, c := range s.channels {
+		limit, err := s.limitOf(ctx, c)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("incidents: %w", err)
+		}
+		limits[name] = limit
 	}
 	defer s.wakers.clear()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { s.escalate(ctx) })
 	for _, c := range s.channels {
-		limit, err := s.limitOf(ctx, c)
-		if err != nil {
-			return fmt.Errorf("incidents: %w", err)
-		}
+		limit := limits[c.Name()]
 		for range max(c.Limits().Parallel, 1) {
 			wg.Go(func() { s.work(ctx, c, limit) })
 		}
