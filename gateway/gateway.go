@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/gateway/outbox"
+	"weishao.dev/weishao/gateway/session"
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// Deps are what a gateway is given beside its configuration. Only Log is required.
+type Deps struct {
+	Log       *slog.Logger
+	Kinds     map[string]Factory   // of the devices in the configuration
+	Devices   []devices.Device     // further devices, of a demo or a test
+	Dir       string               // the configuration's folder, for paths in devices' own keys
+	Clock     telemetry.Clock      // default the wall clock
+	Catalogue *telemetry.Catalogue // default the built-in one
+	FS        outbox.FS            // default the machine's
+
+	// Urgent says whether a reading is to be committed and published at once and
+	// ahead of all others. device is "group/node/device". It is called on the
+	// device's goroutine for every reading, faults included, so it must be quick;
+	// what the edge does on its own (siren, valve) may be done there. nil: none is.
+	Urgent func(device, placement string, p telemetry.Point) bool
+}
+
+// Gateway is one edge node. Make it with New, then call Run or Close, once.
+type Gateway struct {
+	cfg     *Config
+	deps    Deps
+	box     *outbox.Outbox
+	session *session.Session
+	sampler *sampler
+	probes  []*probe
+}
+
+// New builds the devices and opens the outbox. Errors are of the configuration, or
+// outbox.ErrLocked; neither a disk that fails nor a broker that is away is one.
+func New(cfg *Config, deps Deps) (*Gateway, error) {
+	if deps.Log == nil {
+		return nil, errors.New("gateway: no logger given")
+	}
+	if deps.Catalogue == nil {
+		deps.Catalogue = telemetry.NewCatalogue(telemetry.LEL{})
+	}
+	g := &Gateway{cfg: cfg, deps: deps}
+	if err := g.buildDevices(); err != nil {
+		return nil, err
+	}
+	g.sampler = newSampler(deps.Clock, deps.Catalogue, g.urgency())
+	tls, err := cfg.MQTT.tls()
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	g.box, err = outbox.Open(outbox.Options{Dir: cfg.Outbox.Dir.V, MaxBytes: cfg.Outbox.maxBytes,
+		MaxAge: time.Duration(cfg.Outbox.MaxAge.V), FS: deps.FS, Log: deps.Log})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	url := cfg.MQTT.URL.V
+	if url == "" {
+		url = "tcp://127.0.0.1:1883"
+	}
+	infos := make([]devices.Info, len(g.probes))
+	for i, p := range g.probes {
+		infos[i] = p.info
+	}
+	g.session, err = session.New(session.Config{Group: cfg.Group.V, Node: cfg.Node.V, URL: url,
+		Username: cfg.MQTT.Username.V, Password: cfg.MQTT.Password, TLS: tls, Version: cfg.Version,
+		MaxReadings: cfg.MQTT.MaxReadings.V, BacklogRate: cfg.MQTT.BacklogRate.V,
+	}, session.Deps{Outbox: g.box, Devices: infos, Unit: g.unit, Clock: deps.Clock, Log: deps.Log})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("gateway: %w", err), g.box.Close())
+	}
+	return g, nil
+}
+
+func (g *Gateway) buildDevices() error {
+	var errs []error
+	all := g.deps.Devices
+	for i := range g.cfg.Devices {
+		d := &g.cfg.Devices[i]
+		factory, ok := g.deps.Kinds[d.Kind.V]
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: unknown kind %q", d.Pos, d.Kind.V))
+			continue
+		}
+		dev, err := factory(d, g.deps.Dir)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all[:len(all):len(all)], dev)
+	}
+	seen := map[string]bool{}
+	for _, dev := range all {
+		info := dev.Info()
+		if err := g.checkInfo(info, seen); err != nil {
+			errs = append(errs, err)
+		}
+		seen[info.ID] = true
+		g.probes = append(g.probes, &probe{dev: dev, info: info, status: DeviceStatus{ID: info.ID}})
+	}
+	return errors.Join(errs...)
+}
+
+func (g *Gateway) checkInfo(info devices.Info, seen map[string]bool) error {
+	switch {
+	case !telemetry.ValidName(info.ID):
+		return fmt.Errorf("device %q: the name is not 1 to 64 letters, digits, '.', '_' or '-'", info.ID)
+	case seen[info.ID]:
+		return fmt.Errorf("device %q is there twice", info.ID)
+	case len(info.Metrics) == 0:
+		return fmt.Errorf("device %q measures nothing: name its metrics", info.ID)
+	}
+	for _, name := range info.Metrics {
+		if m, ok := g.deps.Catalogue.Lookup(name); !ok || m.Derived {
+			return fmt.Errorf("device %q: %q is not a metric that can be measured%s", info.ID, name, telemetry.Suggest(name, g.deps.Catalogue.Names()))
+		}
+	}
+	return nil
+}
+
+func (g *Gateway) unit(metric string) string {
+	m, _ := g.deps.Catalogue.Lookup(metric)
+	return string(m.Unit)
+}
+
+func (g *Gateway) urgency() func(*probe, telemetry.Point) bool {
+	if g.deps.Urgent == nil {
+		return nil
+	}
+	return func(p *probe, pt telemetry.Point) bool {
+		return g.deps.Urgent(telemetry.DeviceID(g.cfg.Group.V, g.cfg.Node.V, p.info.ID), p.info.Placement, pt)
+	}
+}
+
+// Run samples and sends until ctx ends. See the package's doc for how it stops.
+func (g *Gateway) Run(ctx context.Context) error {
+	g.deps.Log.Info("gateway starts", "node", telemetry.NodeID(g.cfg.Group.V, g.cfg.Node.V), "devices", len(g.probes), "broker", g.cfg.MQTT.URL.V)
+	// What carries readings outlives what makes them, so that the last are kept.
+	carry, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var carriers, drivers sync.WaitGroup
+	carriers.Go(func() { g.session.Run(carry) })
+	carriers.Go(func() { g.commitLive(carry) })
+	carriers.Go(func() { g.commitAlarms(carry) })
+	for _, p := range g.probes {
+		v := &supervisor{p: p, s: g.sampler, clock: g.deps.Clock, log: g.deps.Log}
+		drivers.Go(func() { v.run(ctx) })
+	}
+	<-ctx.Done()
+	drivers.Wait() // bounded by driverStop
+	g.sampler.stop()
+	stop()
+	carriers.Wait()
+	g.box.Append(record.Alarm, g.sampler.takeAlarms())
+	g.box.Append(record.Live, g.sampler.takeLive())
+	return g.Close()
+}
+
+// Close lets the outbox go. Run does it.
+func (g *Gateway) Close() error { return g.box.Close() }
+
+const (
+	defaultCommit = time.Second
+	leastCommit   = 10 * time.Millisecond // wall time, however fast the clock
+	alarmSpacing  = 20 * time.Millisecond // wall time between two commits of alarms
+)
+
+// commitLive commits what was sampled, every commit interval.
+func (g *Gateway) commitLive(ctx context.Context) {
+	every := time.Duration(g.cfg.Outbox.CommitInterval.V)
+	if every <= 0 {
+		every = defaultCommit
+	}
+	t := time.NewTicker(max(g.deps.Clock.Wall(every), leastCommit))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			g.box.Append(record.Live, g.sampler.takeLive())
+		}
+	}
+}
+
+// commitAlarms commits urgent readings at once: the first of a burst alone, those
+// that come while it is written together.
+func (g *Gateway) commitAlarms(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.sampler.alarmed:
+			g.box.Append(record.Alarm, g.sampler.takeAlarms())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(alarmSpacing):
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/gateway/outbox"
+	"weishao.dev/weishao/telemetry"
+)
+
+// maxWaiting bounds what waits for a commit. It is far more than an interval
+// brings; it is reached when the disk hangs for long.
+const maxWaiting = 200_000
+
+// sampler takes points from the devices' goroutines and hands them out by urgency.
+type sampler struct {
+	clock     telemetry.Clock
+	catalogue *telemetry.Catalogue
+	urgent    func(*probe, telemetry.Point) bool // may be nil
+
+	alarmed chan struct{} // has a token when an urgent point waits
+
+	mu      sync.Mutex
+	live    queue
+	alarm   queue
+	stopped bool
+	dropped uint64 // points for which there was no room
+	refused uint64 // points of metrics that their device does not announce
+}
+
+// queue holds points by device in the order in which they came.
+type queue struct {
+	points map[string][]telemetry.Point
+	n      int
+}
+
+func (q *queue) add(device string, p telemetry.Point) bool {
+	if q.n >= maxWaiting {
+		return false
+	}
+	if q.points == nil {
+		q.points = map[string][]telemetry.Point{}
+	}
+	q.points[device] = append(q.points[device], p)
+	q.n++
+	return true
+}
+
+func (q *queue) take() []outbox.Batch {
+	batches := make([]outbox.Batch, 0, len(q.points))
+	for device, points := range q.points {
+		batches = append(batches, outbox.Batch{Device: device, Points: points})
+	}
+	*q = queue{}
+	return batches
+}
+
+func newSampler(clock telemetry.Clock, catalogue *telemetry.Catalogue, urgent func(*probe, telemetry.Point) bool) *sampler {
+	return &sampler{clock: clock, catalogue: catalogue, urgent: urgent, alarmed: make(chan struct{}, 1)}
+}
+
+// emit takes a point that a driver measured.
+func (s *sampler) emit(p *probe, pt telemetry.Point) {
+	p.heard(s.clock.Now(), pt.Quality.Fault())
+	s.put(p, pt)
+}
+
+// put takes a point, of a driver or in its stead.
+func (s *sampler) put(p *probe, pt telemetry.Point) {
+	if pt.Time == 0 {
+		pt.Time = s.clock.NowMS()
+	}
+	m, known := s.catalogue.Lookup(pt.Metric)
+	if !known || !slices.Contains(p.info.Metrics, pt.Metric) {
+		s.mu.Lock()
+		s.refused++
+		s.mu.Unlock()
+		return
+	}
+	pt = honest(m, pt)
+	urgent := s.urgent != nil && s.urgent(p, pt)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	q := &s.live
+	if urgent {
+		q = &s.alarm
+	}
+	if !q.add(p.info.ID, pt) {
+		s.dropped++
+		return
+	}
+	if urgent {
+		select {
+		case s.alarmed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// honest makes a fault of what is no measurement: a number that is none is a frame
+// misread, and one beyond the metric's range is a sensor at its end.
+func honest(m telemetry.Metric, p telemetry.Point) telemetry.Point {
+	switch {
+	case !p.Quality.Valid():
+		p.Quality = telemetry.BadFrame
+	case p.Quality.Fault():
+	case math.IsNaN(p.Value):
+		p.Quality = telemetry.BadFrame
+	case m.Check(p.Value) != telemetry.BadNone:
+		p.Quality = telemetry.Saturated
+	}
+	if p.Quality.Fault() {
+		p.Value = 0
+	}
+	return p
+}
+
+func (s *sampler) takeLive() []outbox.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live.take()
+}
+
+func (s *sampler) takeAlarms() []outbox.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.alarm.take()
+}
+
+// stop makes what comes from now on, of drivers that do not end, be ignored.
+func (s *sampler) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+}
+
+// probe is a device with what the gateway knows of how it does.
+type probe struct {
+	dev  devices.Device
+	info devices.Info
+
+	mu     sync.Mutex
+	status DeviceStatus
+	last   time.Time // when the driver was last heard
+}
+
+func (p *probe) heard(now time.Time, fault bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = now
+	p.status.Points++
+	if fault {
+		p.status.Faults++
+		return
+	}
+	p.status.Last = now
+}
+
+func (p *probe) silentSince() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+func (p *probe) set(f func(*DeviceStatus)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.status)
+}

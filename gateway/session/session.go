@@ -1,0 +1,100 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"weishao.dev/weishao/telemetry/sparkplug"
+)
+
+// Session keeps a gateway connected. Make it with New, run it once.
+type Session struct {
+	cfg   Config
+	deps  Deps
+	names *names
+	bdSeq uint64
+
+	mu     sync.Mutex
+	status Status
+}
+
+// New checks the configuration; it connects nowhere.
+func New(cfg Config, deps Deps) (*Session, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	if deps.Outbox == nil || deps.Log == nil {
+		return nil, errors.New("session: an outbox and a logger are needed")
+	}
+	// bdSeq tells sessions apart. It starts anywhere, so that the will of a process
+	// that was killed does not match the birth of the next.
+	return &Session{cfg: cfg, deps: deps, names: newNames(deps.Devices, deps.Unit), bdSeq: rand.Uint64N(256)}, nil
+}
+
+// stable is how long a connection has to last for the next to be made quickly.
+const stable = 10 * time.Second
+
+// Run connects, again and again, until ctx ends; then it says goodbye with a
+// certificate of death and returns within Write plus a second.
+func (s *Session) Run(ctx context.Context) {
+	wait := backoff{least: s.cfg.MinBackoff, most: s.cfg.MaxBackoff}
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := s.connection(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if time.Since(began) > stable {
+			wait.reset()
+		}
+		pause := wait.wait()
+		s.lost(err)
+		s.deps.Log.Warn("no connection to the hub's broker", "url", s.cfg.URL, "error", err, "next_try", pause.String())
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	s.lost(errors.New("stopped"))
+}
+
+// connection lives as long as one connection does.
+func (s *Session) connection(ctx context.Context) error {
+	s.bdSeq = (s.bdSeq + 1) % 256
+	c, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.status.Connected, s.status.Since, s.status.LastError = true, time.Now(), ""
+	s.status.Connects++
+	s.mu.Unlock()
+	return c.run(ctx)
+}
+
+func (s *Session) lost(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status.Connected || s.status.Since.IsZero() {
+		s.status.Since = time.Now()
+	}
+	s.status.Connected, s.status.InFlight, s.status.LastError = false, 0, err.Error()
+}
+
+// Status is a snapshot.
+func (s *Session) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *Session) topic(t sparkplug.MessageType) string {
+	return sparkplug.NodeTopic(t, s.cfg.Group, s.cfg.Node)
+}
+
+func (s *Session) deviceTopic(t sparkplug.MessageType, device string) string {
+	return sparkplug.DeviceTopic(t, s.cfg.Group, s.cfg.Node, device)
+}
