@@ -160,10 +160,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	<-ctx.Done()
 	drivers.Wait() // bounded by driverStop
 	g.sampler.stop()
-	stop()
-	carriers.Wait()
 	g.box.Append(record.Alarm, g.sampler.takeAlarms())
 	g.box.Append(record.Live, g.sampler.takeLive())
+	stop()
+	carriers.Wait()
 	return g.Close()
 }
 

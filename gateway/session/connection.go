@@ -117,6 +117,7 @@ func (c *connection) run(ctx context.Context) error {
 		if wait == 0 { // there may be more to send
 			select {
 			case <-ctx.Done():
+				return c.goodbye()
 			case err := <-c.lost:
 				return c.down(err)
 			default:
@@ -144,13 +145,32 @@ func (c *connection) down(err error) error {
 	return fmt.Errorf("connection lost: %w", err)
 }
 
+// farewell is how long a session that is stopped may still send and be told what is
+// committed, so that a stop on purpose leaves little or nothing for later.
+const farewell = time.Second
+
 // goodbye ends a session on purpose. A clean disconnect takes the will back, so the
 // certificate of death is published.
 func (c *connection) goodbye() error {
-	now := c.s.deps.Clock.NowMS()
-	err := c.publish(c.s.topic(sparkplug.NDEATH), sparkplug.AppendDeath(c.buf[:0], now, c.s.bdSeq))
-	c.client.Disconnect(250)
-	return err
+	defer c.client.Disconnect(250)
+	end := time.Now().Add(farewell)
+	for {
+		wait, err := c.step()
+		left := time.Until(end)
+		if err != nil || left <= 0 || wait > 0 && c.lanes.drained() {
+			break
+		}
+		if wait == 0 {
+			continue
+		}
+		select {
+		case <-c.inbox.signal:
+		case <-c.lost:
+			return nil
+		case <-time.After(min(wait, left)):
+		}
+	}
+	return c.publish(c.s.topic(sparkplug.NDEATH), sparkplug.AppendDeath(c.buf[:0], c.s.deps.Clock.NowMS(), c.s.bdSeq))
 }
 
 // idle is how long step lets the connection rest when there is nothing to wait for.
