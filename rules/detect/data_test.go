@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // row is one line of a readings CSV.
@@ -71,3 +72,6 @@ func kind(name string) Kind {
 	}
 	panic("no detector " + name)
 }
+
+// msec is a Unix time in ms as a duration.
+func msec(t int64) time.Duration { return time.Duration(t%(1<<40)) * time.Millisecond }

@@ -55,7 +55,7 @@ func (c Charger) Watts(t time.Duration) float64 {
 		return 0
 	}
 	p := c.smooth(t)
-	if c.Dips && t > 2*time.Minute && t < c.Length() {
+	if c.Dips && t > 10*time.Minute && t < c.Length() {
 		slot := int64(t / (10 * time.Minute))
 		if at := Between(c.Seed, slot, 0, 580); Uniform(c.Seed+1, slot) < 0.3 {
 			if s := math.Mod(t.Seconds(), 600); s >= at && s < at+15 {
