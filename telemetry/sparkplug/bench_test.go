@@ -28,6 +28,18 @@ func BenchmarkDecodeData10(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10, "ns/reading")
 }
 
+func BenchmarkDecodeDataDirectly10(b *testing.B) {
+	msg := AppendData(nil, tenMetrics())
+	var d Data
+	b.ReportAllocs()
+	for b.Loop() {
+		if DecodeData(msg, &d) != nil {
+			b.Fatal("not decoded")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10, "ns/reading")
+}
+
 func BenchmarkAppendData10(b *testing.B) {
 	d := tenMetrics()
 	buf := make([]byte, 0, 1024)
@@ -56,6 +68,9 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		if p.Decode(msg) != nil || DataOf(&p, &d) != nil {
 			t.Fatal("not decoded")
+		}
+		if DecodeData(msg, &d) != nil {
+			t.Fatal("not decoded directly")
 		}
 		if _, err := ParseTopic("spBv1.0/beixin/DDATA/gw-17/kitchen-0301"); err != nil {
 			t.Fatal(err)

@@ -86,21 +86,37 @@ func (p *Point) appendQuality(dst []byte) []byte {
 // telemetry.Metric.Check then refuses.
 func DataOf(p *Payload, d *Data) error {
 	*d = Data{Timestamp: p.Timestamp, Seq: uint8(p.Seq), Points: d.Points[:0]}
-	if len(p.Metrics) < 2 {
-		return fmt.Errorf("%w: only %d metrics", ErrNotOurs, len(p.Metrics))
+	for i := range p.Metrics {
+		if err := d.add(i, &p.Metrics[i]); err != nil {
+			return err
+		}
 	}
-	run, seq := &p.Metrics[0], &p.Metrics[1]
-	var okRun, okSeq bool
-	d.Run, okRun = run.Uint()
-	d.First, okSeq = seq.Uint()
-	if !okRun || !okSeq || run.Alias != AliasRun || seq.Alias != AliasSeq {
-		return fmt.Errorf("%w: the first two metrics are not aliases %d and %d", ErrNotOurs, AliasRun, AliasSeq)
-	}
-	rest := p.Metrics[2:]
-	for i := range rest {
-		m := &rest[i]
+	return d.complete(len(p.Metrics))
+}
+
+// add takes the n-th metric of a message.
+func (d *Data) add(n int, m *Metric) error {
+	var ok bool
+	switch n {
+	case 0:
+		if d.Run, ok = m.Uint(); !ok || m.Alias != AliasRun {
+			return fmt.Errorf("%w: the first metric is not alias %d", ErrNotOurs, AliasRun)
+		}
+	case 1:
+		if d.First, ok = m.Uint(); !ok || m.Alias != AliasSeq {
+			return fmt.Errorf("%w: the second metric is not alias %d", ErrNotOurs, AliasSeq)
+		}
+	default:
 		d.Backlog = d.Backlog || m.IsHistorical
 		d.Points = append(d.Points, m.point())
+	}
+	return nil
+}
+
+// complete says whether a message of n metrics had what it needs.
+func (d *Data) complete(n int) error {
+	if n < 2 {
+		return fmt.Errorf("%w: only %d metrics", ErrNotOurs, n)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package sparkplug
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -49,14 +50,28 @@ const (
 
 const (
 	textTruncated = "the message ends in the middle of a field"
+	textTooMany   = "more than 16384 metrics in one message"
+	textFieldNum  = "field number 0 or too large"
 	textVarint    = "a number is longer than 10 bytes or the message ends in it"
 )
 
 func fail(offset int, text string) error { return &DecodeError{Offset: offset, Text: text} }
 
-// Decode fills p from the bytes of a message, replacing what it held. After an
-// error p holds what came before it. See Payload for how long its slices last.
+// Decode fills p from the bytes of a message, replacing what it held. A
+// compressed payload is unpacked, up to MaxUncompressed. After an error p holds
+// what came before it. See Payload for how long its slices last.
 func (p *Payload) Decode(b []byte) error {
+	if err := p.decode(b); err != nil || string(p.UUID) != uuidCompressed {
+		return err
+	}
+	inner, err := uncompress(p.Body)
+	if err != nil {
+		return err
+	}
+	return p.decode(inner) // once: an envelope in an envelope is nobody's
+}
+
+func (p *Payload) decode(b []byte) error {
 	p.Reset()
 	for i := 0; i < len(b); {
 		at := i
@@ -72,7 +87,7 @@ func (p *Payload) Decode(b []byte) error {
 				return fail(at, textTruncated)
 			}
 			if len(p.Metrics) == MaxMetrics {
-				return fail(at, "more than 16384 metrics in one message")
+				return fail(at, textTooMany)
 			}
 			// Grow by one keeping capacity; decode resets what was there.
 			if n := len(p.Metrics); n < cap(p.Metrics) {
@@ -124,11 +139,12 @@ func (m *Metric) decode(b []byte, i int) error {
 	*m = Metric{}
 	for i < len(b) {
 		at := i
-		tag, next := uvarint(b, i)
-		if next < 0 {
-			return fail(at, textVarint)
+		tag := uint64(b[i])
+		if i++; tag >= 0x80 {
+			if tag, i = uvarint(b, at); i < 0 {
+				return fail(at, textVarint)
+			}
 		}
-		i = next
 		switch tag & 7 {
 		case varint:
 			v, next := uvarint(b, i)
@@ -137,7 +153,7 @@ func (m *Metric) decode(b []byte, i int) error {
 			}
 			i = next
 			if !m.setVarint(tag, v) && !validField(tag) {
-				return fail(at, "field number 0 or too large")
+				return fail(at, textFieldNum)
 			}
 		case fixed64:
 			if len(b)-i < 8 {
@@ -146,7 +162,7 @@ func (m *Metric) decode(b []byte, i int) error {
 			if tag == tagDouble {
 				m.Kind, m.Float = KindDouble, math.Float64frombits(binary.LittleEndian.Uint64(b[i:]))
 			} else if !validField(tag) {
-				return fail(at, "field number 0 or too large")
+				return fail(at, textFieldNum)
 			}
 			i += 8
 		case fixed32:
@@ -156,7 +172,7 @@ func (m *Metric) decode(b []byte, i int) error {
 			if tag == tagFloat {
 				m.Kind, m.Float = KindFloat, float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:])))
 			} else if !validField(tag) {
-				return fail(at, "field number 0 or too large")
+				return fail(at, textFieldNum)
 			}
 			i += 4
 		case length:
@@ -221,7 +237,7 @@ func (m *Metric) setChunk(tag uint64, b []byte, i, at int) error {
 		return m.Properties.decode(b, i)
 	default:
 		if !validField(tag) {
-			return fail(at, "field number 0 or too large")
+			return fail(at, textFieldNum)
 		}
 	}
 	return nil
@@ -240,7 +256,20 @@ func uvarint(b []byte, i int) (uint64, int) {
 	return uvarintSlow(b, i)
 }
 
+// uvarintSlow reads a number of more than one byte. Those of two to eight, all
+// times among them, are read in one load: the first byte without the high bit
+// ends the number, and three steps close the gaps between its 7-bit groups.
 func uvarintSlow(b []byte, i int) (uint64, int) {
+	if len(b)-i >= 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		if stop := ^x & 0x8080808080808080; stop != 0 {
+			x &= (stop ^ (stop - 1)) & 0x7f7f7f7f7f7f7f7f
+			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+			return x, i + bits.TrailingZeros64(stop)/8 + 1
+		}
+	}
 	var v uint64
 	for shift := uint(0); shift < 64 && i < len(b); shift += 7 {
 		c := b[i]

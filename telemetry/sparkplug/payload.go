@@ -185,7 +185,7 @@ func (m *Metric) True() bool {
 
 // DecodeError says why bytes are not a payload, and where.
 type DecodeError struct {
-	Offset int // in bytes from the start of the payload
+	Offset int // in bytes from the start of the payload, the unpacked one if it came compressed
 	Text   string
 }
 
