@@ -35,8 +35,10 @@ func open(t testing.TB, opts Options) *Outbox {
 	return o
 }
 
+const epochMS int64 = 1_700_000_000_000
+
 func point(i int) telemetry.Point {
-	return telemetry.Point{Metric: "power", Time: int64(1_700_000_000_000 + i), Value: float64(i) / 10}
+	return telemetry.Point{Metric: "power", Time: epochMS + int64(i), Value: float64(i) / 10}
 }
 
 func batch(device string, ids ...int) Batch {
@@ -48,7 +50,7 @@ func batch(device string, ids ...int) Batch {
 }
 
 // id is what point made p of.
-func id(p telemetry.Point) int { return int(p.Time - 1_700_000_000_000) }
+func id(p telemetry.Point) int { return int(p.Time - epochMS) }
 
 // drain reads all of a run from sequence from on, in pieces of limit.
 func drain(t testing.TB, o *Outbox, run, from uint64, limit int) map[uint64]string {
@@ -590,7 +592,7 @@ func TestBytesPerReading(t *testing.T) {
 		var batches []Batch
 		for d := range 64 {
 			v := 20 + float64((sec*7+d*13)%100)/7 // no short decimal form
-			batches = append(batches, Batch{fmt.Sprintf("kitchen-%03d", d), []telemetry.Point{{Metric: "gas.ch4", Time: int64(1_700_000_000_000 + sec*1000 + d), Value: v}}})
+			batches = append(batches, Batch{fmt.Sprintf("kitchen-%03d", d), []telemetry.Point{{Metric: "gas.ch4", Time: epochMS + int64(sec*1000+d), Value: v}}})
 			n++
 		}
 		o.Append(record.Live, batches)

@@ -21,7 +21,7 @@ import (
 )
 
 // startBroker runs a real broker and gives its MQTT address.
-func startBroker(t *testing.T) string {
+func startBroker(t testing.TB) string {
 	t.Helper()
 	o := &server.Options{ServerName: "test", Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir()}
 	o.MQTT.Host, o.MQTT.Port = "127.0.0.1", -1
@@ -118,7 +118,7 @@ type arrived struct {
 
 // hub is what the real one is on the wire: go-back-N per run, acknowledged at will.
 type hub struct {
-	t      *testing.T
+	t      testing.TB
 	client mqtt.Client
 
 	mu        sync.Mutex
@@ -136,7 +136,7 @@ type hub struct {
 	lastSeq   int // Sparkplug's message counter; -1 before a birth
 }
 
-func startHub(t *testing.T, broker string) *hub {
+func startHub(t testing.TB, broker string) *hub {
 	t.Helper()
 	h := &hub{t: t, devices: map[string]sparkplug.DeviceBirth{}, committed: map[uint64]uint64{}, changed: make(chan struct{}, 1), lastSeq: -1}
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + broker).SetClientID("hub").SetAutoReconnect(false)
@@ -309,7 +309,7 @@ func (h *hub) noComplaints() {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func newOutbox(t *testing.T, dir string) *outbox.Outbox {
+func newOutbox(t testing.TB, dir string) *outbox.Outbox {
 	t.Helper()
 	o, err := outbox.Open(outbox.Options{Dir: dir, Log: quiet, Fingerprint: "card", SegmentBytes: 4096})
 	if err != nil {
@@ -322,11 +322,11 @@ func newOutbox(t *testing.T, dir string) *outbox.Outbox {
 var kitchen = devices.Info{ID: "kitchen-301", Model: "MQ-4", Serial: "1", Placement: "kitchen_gas", Interval: time.Second, Metrics: []string{"gas.ch4"}}
 
 func reading(i int) outbox.Batch {
-	return outbox.Batch{Device: kitchen.ID, Points: []telemetry.Point{{Metric: "gas.ch4", Time: int64(1_700_000_000_000 + i), Value: float64(i) / 4}}}
+	return outbox.Batch{Device: kitchen.ID, Points: []telemetry.Point{{Metric: "gas.ch4", Time: 1_700_000_000_000 + int64(i), Value: float64(i) / 4}}}
 }
 
 // startSession runs a session until the test ends or the returned stop is called.
-func startSession(t *testing.T, url string, box *outbox.Outbox, change func(*Config)) (*Session, func()) {
+func startSession(t testing.TB, url string, box *outbox.Outbox, change func(*Config)) (*Session, func()) {
 	t.Helper()
 	cfg := Config{Group: "beixin", Node: "gw-17", URL: url, Version: "test", AckTimeout: 300 * time.Millisecond, MinBackoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond}
 	if change != nil {

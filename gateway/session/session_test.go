@@ -13,7 +13,7 @@ import (
 	"weishao.dev/weishao/telemetry/sparkplug"
 )
 
-func runUntil(t *testing.T, s *Session) func() {
+func runUntil(t testing.TB, s *Session) func() {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -361,4 +361,31 @@ func TestConfigRefused(t *testing.T) {
 			t.Errorf("%s was taken", fmt.Sprintf("%+v", c))
 		}
 	}
+}
+
+// A minute of a full gateway's backlog, as it lies on disk: 64 devices at 1 Hz, one
+// reading of each in a message. readings/s over 64 is how many times real time.
+func BenchmarkDrain(b *testing.B) {
+	broker := startBroker(b)
+	h := startHub(b, broker)
+	const devices, seconds = 64, 60
+	for b.Loop() {
+		b.StopTimer()
+		box := newOutbox(b, b.TempDir())
+		for sec := range seconds {
+			var batches []outbox.Batch
+			for d := range devices {
+				batches = append(batches, outbox.Batch{Device: fmt.Sprint("d", d), Points: reading(sec).Points})
+			}
+			box.Append(record.Live, batches)
+		}
+		box.Reconnected()
+		b.StartTimer()
+		_, stop := startSession(b, "tcp://"+broker, box, nil)
+		h.until("drained", func() bool { return box.Status().Pending == 0 })
+		b.StopTimer()
+		stop()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N*devices*seconds)/b.Elapsed().Seconds(), "readings/s")
 }
