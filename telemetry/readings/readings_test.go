@@ -85,6 +85,11 @@ func TestMistakes(t *testing.T) {
 		"2025-11-24 16:00:00,d,co,1": `time "2025-11-24 16:00:00": has no zone: write RFC 3339`,
 		"2025-02-29T00:00:00Z,d,co,1": `time "2025-02-29T00:00:00Z": is neither RFC 3339, as 2026-11-24T08:00:00Z, ` +
 			`nor Unix seconds, as 1764000000.250`,
+		"2100-02-29T00:00:00Z,d,co,1":       `time "2100-02-29T00:00:00Z": is neither`,
+		"2025-11-24T24:00:00Z,d,co,1":       `time "2025-11-24T24:00:00Z": is neither`,
+		"2025-11-24T16:00:00.Z,d,co,1":      `time "2025-11-24T16:00:00.Z": is neither`,
+		"2025-11-24T16:00:00+24:00,d,co,1":  `time "2025-11-24T16:00:00+24:00": is neither`,
+		"9999-11-24T16:00:00Z,d,co,1":       `time "9999-11-24T16:00:00Z": is neither`,
 		"NaN,d,co,1":                        `time "NaN": is neither`,
 		"1,,co,1":                           `device "" is to be a name of 1 to 194 bytes`,
 		"1,a\x07b,co,1":                     `device "a\ab" is to be`,

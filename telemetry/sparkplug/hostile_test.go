@@ -150,6 +150,47 @@ func TestQualityOfOthers(t *testing.T) {
 	}
 }
 
+// Lengths that need more bytes than the one that is kept for them.
+func TestLongFields(t *testing.T) {
+	for _, n := range []int{0, 100, 120, 127, 128, 255, 256, 16_380, 16_384, 70_000} {
+		want := DeviceBirth{Metrics: []Announced{{Name: "a", Alias: 16, HasAlias: true, Datatype: Double, Unit: strings.Repeat("u", n)},
+			{Name: "b", Alias: 17, HasAlias: true, Datatype: Double}}}
+		var p Payload
+		decode(t, &p, AppendDeviceBirth(nil, &want))
+		if d := cmp.Diff(want, DeviceBirthOf(&p)); d != "" {
+			t.Fatalf("a unit of %d bytes: want -, got +:\n%.500s", n, d)
+		}
+	}
+}
+
+// One historical metric makes a message backlog, wherever it stands.
+func TestBacklogOfMixedMessage(t *testing.T) {
+	p := Payload{Metrics: []Metric{
+		{Alias: AliasRun, HasAlias: true, Kind: KindLong}, {Alias: AliasSeq, HasAlias: true, Kind: KindLong},
+		{Alias: 16, HasAlias: true, HasTimestamp: true, Kind: KindDouble, IsHistorical: true},
+		{Alias: 16, HasAlias: true, HasTimestamp: true, Kind: KindDouble},
+	}}
+	var d Data
+	if err := DataOf(&p, &d); err != nil || !d.Backlog {
+		t.Errorf("got backlog %t, %v", d.Backlog, err)
+	}
+	if err := DecodeData(p.Append(nil), &d); err != nil || !d.Backlog {
+		t.Errorf("directly: got backlog %t, %v", d.Backlog, err)
+	}
+}
+
+// A property that is null says nothing.
+func TestNullProperty(t *testing.T) {
+	set := append([]byte{0x0a, 7}, "Quality"...)
+	set = append(set, 0x12, 4, 0x18, 0, 0x10, 1) // value 0, is_null
+	metric := append([]byte{0x4a, byte(len(set))}, set...)
+	var p Payload
+	decode(t, &p, append([]byte{0x12, byte(len(metric))}, metric...))
+	if got := p.Metrics[0].Properties; got.HasQuality {
+		t.Errorf("got %+v, want no quality", got)
+	}
+}
+
 // A message that is not of our making is told from ours, and a value that is no
 // number still uses up its sequence.
 func TestDataOfOthers(t *testing.T) {
