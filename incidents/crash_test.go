@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,10 +18,19 @@ import (
 
 // snapshot copies the database as a killed process leaves it: the file and its
 // write-ahead log, without the goodbye of Close.
-func snapshot(t testing.TB, s *Store, from, to string) {
+// It returns the messages whose answers it has recorded.
+func snapshot(t testing.TB, s *Store, from, to string) (sent map[string]bool) {
 	t.Helper()
 	s.writing.Lock() // no transaction is half way
 	defer s.writing.Unlock()
+	ids, err := s.strings(context.Background(), "SELECT id FROM pages WHERE state = 'sent'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent = map[string]bool{}
+	for _, id := range ids {
+		sent[id] = true
+	}
 	for _, suffix := range []string{"", "-wal"} {
 		in, err := os.Open(from + suffix)
 		if errors.Is(err, os.ErrNotExist) {
@@ -39,6 +49,7 @@ func snapshot(t testing.TB, s *Store, from, to string) {
 		in.Close()
 		out.Close()
 	}
+	return sent
 }
 
 // TestKilledAtEachStep kills the hub after each commit of a run that pages the
@@ -57,22 +68,12 @@ func TestKilledAtEachStep(t *testing.T) {
 		var deaths []death
 		p := newPhone()
 		s := openAt(t, path, Options{Directory: newTown().directory, Channels: []notify.Channel{p}})
+		var mu sync.Mutex
 		kill := func() {
-			d := death{path: filepath.Join(dir, fmt.Sprintf("%d.db", len(deaths))), at: time.Now(), sent: map[string]bool{}}
-			snapshot(t, s, path, d.path)
-			rows, err := s.db.Query("SELECT id FROM pages WHERE state = 'sent'")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer rows.Close()
-			for rows.Next() {
-				var id string
-				if err := rows.Scan(&id); err != nil {
-					t.Error(err)
-				}
-				d.sent[id] = true
-			}
+			mu.Lock()
+			defer mu.Unlock()
+			d := death{path: filepath.Join(dir, fmt.Sprintf("%d.db", len(deaths))), at: time.Now()}
+			d.sent = snapshot(t, s, path, d.path)
 			deaths = append(deaths, d)
 		}
 		p.answer = func(context.Context, notify.Message, int) (string, error) {

@@ -100,7 +100,7 @@ func TestNobodyAtAllIsSaidAndLookedForAgain(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		equal(t, "timeline", kinds(get(t, s, "1")), []Kind{KindRaised, KindDutyGap, KindNobody})
-		d.chain, d.gap = []string{"a"}, false
+		d.set(false, "a")
 		time.Sleep(3 * time.Minute)
 		equal(t, "first call", p.log(start)[0], "a@360")
 	})

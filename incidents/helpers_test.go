@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,8 +19,16 @@ import (
 	"weishao.dev/weishao/site"
 )
 
+// TestMain lowers the number of tries of rapid; each opens several databases.
+// -rapid.checks on the command line still wins.
+func TestMain(m *testing.M) {
+	flag.Set("rapid.checks", "25")
+	os.Exit(m.Run())
+}
+
 // town is a Directory with one grid: a and b on duty, l the leader.
 type town struct {
+	mu     sync.Mutex // of chain and gap
 	chain  []string
 	gap    bool
 	people map[string]Contact
@@ -30,8 +40,19 @@ func newTown() *town {
 	}}
 }
 
-func (d *town) directory() Directory                     { return d }
-func (d *town) Chain(string, time.Time) ([]string, bool) { return d.chain, d.gap }
+func (d *town) directory() Directory { return d }
+func (d *town) Chain(string, time.Time) ([]string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chain, d.gap
+}
+
+// set changes the chain while a store runs.
+func (d *town) set(gap bool, chain ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.chain, d.gap = chain, gap
+}
 func (d *town) Times(string) (time.Duration, time.Duration) {
 	return time.Minute, 2 * time.Minute
 }

@@ -84,7 +84,7 @@ func (w *world) step() {
 	case 6, 7:
 		w.act()
 	case 8:
-		time.Sleep(time.Duration(rapid.IntRange(1, 400).Draw(w.rt, "seconds")) * time.Second)
+		time.Sleep(time.Duration(rapid.IntRange(1, 150).Draw(w.rt, "seconds")) * time.Second)
 	case 9:
 		w.close()
 		w.open()

@@ -139,9 +139,9 @@ func TestWebhookThatFails(t *testing.T) {
 		"error in the body": {func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"errcode":45009,"errmsg":"api freq out of limit"}`)
 		}, false, "45009"},
-		"unauthorized": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad signature", 401) }, true, "401"},
-		"overloaded":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", 503) }, false, "503"},
-		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, true, "302"},
+		"unauthorized": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad signature", http.StatusUnauthorized) }, true, "401"},
+		"overloaded":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", http.StatusServiceUnavailable) }, false, "503"},
+		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, true, "302"},
 		"hangs up": {func(w http.ResponseWriter, _ *http.Request) {
 			c, _, _ := w.(http.Hijacker).Hijack()
 			c.Close()
