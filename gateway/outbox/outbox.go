@@ -256,16 +256,20 @@ func (o *Outbox) Generation() uint64 {
 	return o.generation
 }
 
+// maxDeclared is how many runs a birth certificate names at most. The rest follow
+// when some of these are settled.
+const maxDeclared = 512
+
 // Declare gives the current epoch and the runs in the order in which they are to
 // be sent: the open alarm run, the open live run, and the others, oldest first,
-// alarms before live readings.
+// alarms before live readings, at most maxDeclared in all.
 func (o *Outbox) Declare() (record.Epoch, []RunState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	list := []RunState{o.current[record.Alarm].state(true), o.current[record.Live].state(true)}
 	for _, kind := range []record.RunKind{record.Alarm, record.Live} {
 		for _, r := range o.runs {
-			if r.kind == kind && r != o.current[kind] && !r.settled() {
+			if r.kind == kind && r != o.current[kind] && !r.settled() && len(list) < maxDeclared {
 				list = append(list, r.state(false))
 			}
 		}

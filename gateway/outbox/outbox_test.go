@@ -638,3 +638,39 @@ func TestFingerprint(t *testing.T) {
 		t.Errorf("fingerprints %s %s %s", none, one, two)
 	}
 }
+
+// A gateway that restarts all day without a hub must not outgrow what a birth
+// certificate may say.
+func TestManyRunsAreDeclaredPieceByPiece(t *testing.T) {
+	o := open(t, Options{FS: newMemFS()})
+	for i := range maxDeclared + 100 {
+		o.Append(record.Live, []Batch{batch("a", i)})
+		o.mu.Lock()
+		if err := o.openDiskRuns(false); err != nil { // as a restart does
+			t.Fatal(err)
+		}
+		o.mu.Unlock()
+	}
+	seen := map[uint64]bool{}
+	for {
+		gen := o.Generation()
+		_, runs := o.Declare()
+		if len(runs) > maxDeclared {
+			t.Fatalf("%d runs declared", len(runs))
+		}
+		if len(runs) == 2 {
+			break
+		}
+		more := o.Status().Runs > maxDeclared
+		for _, r := range runs[2:] {
+			seen[r.ID] = true
+			o.Committed(r.ID, r.Next-1)
+		}
+		if more && o.Generation() == gen {
+			t.Fatal("the rest is not declared")
+		}
+	}
+	if len(seen) != maxDeclared+100 {
+		t.Errorf("%d runs were declared, want %d", len(seen), maxDeclared+100)
+	}
+}

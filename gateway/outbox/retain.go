@@ -28,7 +28,12 @@ func (o *Outbox) Committed(run, seq uint64) {
 		gone = append(gone, r.segs[0])
 		r.segs = r.segs[1:]
 	}
+	before := len(o.runs)
 	gone = append(gone, o.retireLocked()...)
+	if before > maxDeclared && len(o.runs) < before {
+		o.generation++ // there is room in the birth certificate for another one
+		o.noteLocked()
+	}
 	o.mu.Unlock()
 	o.remove(gone)
 }
