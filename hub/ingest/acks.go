@@ -13,17 +13,18 @@ import (
 const (
 	ackEvery     = 50 * time.Millisecond
 	resendEvery  = 200 * time.Millisecond
-	rebirthEvery = 3 * time.Second
+	rebirthEvery = time.Second
 	retryPublish = time.Second // after the broker could not be reached
 )
 
 // acker sends NCMDs, on a goroutine of its own since publishing may wait for the
 // network. What is to be said to one gateway is gathered until it may be said.
 type acker struct {
-	publish func(topic string, payload []byte) error
-	now     func() int64 // hub's clock, Unix ms, for the commands' timestamps
-	log     *slog.Logger
-	sent    func(c *sparkplug.Command)
+	publish      func(topic string, payload []byte) error
+	now          func() int64 // hub's clock, Unix ms, for the commands' timestamps
+	log          *slog.Logger
+	sent         func(c *sparkplug.Command)
+	rebirthEvery time.Duration
 
 	mu      sync.Mutex
 	nodes   map[string]*letter
@@ -44,7 +45,7 @@ type letter struct {
 }
 
 func newAcker(publish func(string, []byte) error, now func() int64, log *slog.Logger) *acker {
-	return &acker{publish: publish, now: now, log: log, sent: func(*sparkplug.Command) {},
+	return &acker{publish: publish, now: now, log: log, sent: func(*sparkplug.Command) {}, rebirthEvery: rebirthEvery,
 		nodes: map[string]*letter{}, wake: make(chan struct{}, 1)}
 }
 
@@ -134,14 +135,14 @@ func (a *acker) take(now time.Time) (l *letter, topic string, cmd *sparkplug.Com
 	defer a.mu.Unlock()
 	for i := 0; i < len(a.waiting); i++ {
 		l := a.waiting[i]
-		due := l.due()
+		due := l.due(a.rebirthEvery)
 		if due.After(now) {
 			if wait := due.Sub(now); next == 0 || wait < next {
 				next = wait
 			}
 			continue
 		}
-		cmd := l.write(now, a.now())
+		cmd := l.write(now, a.now(), a.rebirthEvery)
 		if l.nothing() {
 			l.queued = false
 			last := len(a.waiting) - 1
@@ -158,7 +159,7 @@ func (l *letter) nothing() bool {
 }
 
 // due is when the first of what is to be said may be said.
-func (l *letter) due() time.Time {
+func (l *letter) due(rebirthEvery time.Duration) time.Time {
 	var due time.Time
 	consider := func(t time.Time) {
 		if due.IsZero() || t.Before(due) {
@@ -192,7 +193,7 @@ func latest(list ...time.Time) time.Time {
 }
 
 // write makes the command of all that may be said now.
-func (l *letter) write(now time.Time, stamp int64) *sparkplug.Command {
+func (l *letter) write(now time.Time, stamp int64, rebirthEvery time.Duration) *sparkplug.Command {
 	c := &sparkplug.Command{Timestamp: stamp, NewEpoch: l.cmd.NewEpoch}
 	l.cmd.NewEpoch = false
 	if l.cmd.Resend && !now.Before(l.resent.Add(resendEvery)) {

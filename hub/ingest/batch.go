@@ -29,6 +29,7 @@ type batch struct {
 	urgent  bool      // no reason to wait for more
 	touched []touch   // runs to acknowledge when this is committed
 	births  []birthAck
+	changed []*nodeState   // have unstamped times
 	waiters []chan<- error // of Announce
 	count   int            // readings
 	snap    *snapshot      // the state after this batch, if one is due
@@ -60,11 +61,12 @@ func (b *batch) reset(number uint64) {
 	clear(b.rec.Entries)
 	clear(b.touched)
 	clear(b.births)
+	clear(b.changed)
 	clear(b.waiters)
 	*b = batch{
 		number: number, rec: record.Record{Entries: b.rec.Entries[:0]},
 		slab: b.slab[:0], points: b.points[:0],
-		touched: b.touched[:0], births: b.births[:0], waiters: b.waiters[:0],
+		touched: b.touched[:0], births: b.births[:0], changed: b.changed[:0], waiters: b.waiters[:0],
 	}
 }
 
@@ -102,10 +104,13 @@ func (b *batch) touch(n *node, r *runState) {
 	}
 }
 
-// close fixes what is acknowledged: the next batch moves the runs on while this
-// one is being written.
-func (b *batch) close(now int64) {
-	b.rec.Arrival = now
+// close fixes the arrival and what is acknowledged: the next batch moves the
+// runs on while this one is being written.
+func (b *batch) close(arrival int64) {
+	b.rec.Arrival = arrival
+	for _, n := range b.changed {
+		n.stamp(arrival)
+	}
 	for i := range b.touched {
 		b.touched[i].committed = b.touched[i].run.Committed
 	}

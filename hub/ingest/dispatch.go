@@ -32,6 +32,15 @@ func (in *Ingest) dispatch(m *message) {
 		in.refuse(n, r.dev, telemetry.BadSize, 1)
 		return
 	}
+	if r.kind == sparkplug.DDATA && n.session && n.Ours && r.dev != nil {
+		// The main stream, without a detour over Payload.
+		if sparkplug.DecodeData(m.payload, &in.data) != nil {
+			in.refuse(n, r.dev, telemetry.BadPayload, 1)
+			return
+		}
+		in.ours(n, r.dev)
+		return
+	}
 	p := &in.payload
 	if err := p.Decode(m.payload); err != nil {
 		in.refuse(n, r.dev, telemetry.BadPayload, 1)
@@ -63,7 +72,11 @@ func (in *Ingest) dataOf(n *node, r *route, p *sparkplug.Payload) {
 	case !n.session || r.dev == nil:
 		in.unannounced(n, r.dev)
 	case n.Ours:
-		in.ours(n, r.dev, p)
+		if sparkplug.DataOf(p, &in.data) != nil {
+			in.refuse(n, r.dev, telemetry.BadPayload, 1)
+			return
+		}
+		in.ours(n, r.dev)
 	default:
 		in.foreign(n, r.dev, p)
 	}

@@ -64,6 +64,7 @@ func startHub(t testing.TB, dir string, change ...func(*Config)) *hub {
 	if h.in, err = Open(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
+	h.in.acks.rebirthEvery = 20 * time.Millisecond // tests have no second to wait
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	go func() { h.ended <- h.in.Run(ctx) }()

@@ -25,6 +25,7 @@ type Log interface {
 	ReadTo(ctx context.Context, from, to uint64) iter.Seq2[*record.Record, error]
 	First(ctx context.Context) (uint64, error)
 	Last() uint64
+	Arrival() int64 // of the last record
 }
 
 // Config sets up an Ingest. Fields without a default must be given.
@@ -56,16 +57,17 @@ type Ingest struct {
 
 	// mu is held by the builder while it works on a slice of messages, and by
 	// queries. Everything below is guarded by it.
-	mu     sync.Mutex
-	state  *state
-	nodes  map[string]*node
-	routes map[string]*route
-	site   *site.Site
-	batch  *batch
-	now    int64 // hub's clock at the beginning of this slice, Unix ms
-	window window
-	since  int    // records since the last snapshot
-	pos    uint64 // position of the last record known to be in the log
+	mu      sync.Mutex
+	state   *state
+	nodes   map[string]*node
+	routes  map[string]*route
+	site    *site.Site
+	batch   *batch
+	now     int64 // hub's clock at the beginning of this slice, Unix ms
+	window  window
+	since   int    // records since the last snapshot
+	arrival int64  // of the last record closed; never goes back
+	pos     uint64 // position of the last record known to be in the log
 
 	payload sparkplug.Payload // the message at hand; memory reused
 	data    sparkplug.Data
@@ -94,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Ingest, error) {
 	in := &Ingest{
 		cfg: cfg, log: cfg.Logger, queue: newQueue(), orders: make(chan order), done: make(chan struct{}),
 		nodes: map[string]*node{}, routes: map[string]*route{}, site: cfg.Site,
-		batch: newBatch(), pos: cfg.Log.Last(),
+		batch: newBatch(), pos: cfg.Log.Last(), arrival: cfg.Log.Arrival(),
 	}
 	in.batch.reset(1)
 	in.acks = newAcker(cfg.Conn.Publish, cfg.Clock.NowMS, cfg.Logger)
@@ -163,7 +165,11 @@ func (in *Ingest) Reject(nodeID string, kind telemetry.Bad) {
 	in.metrics.bad.WithLabelValues(string(kind)).Inc()
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if n := in.nodes[nodeID]; n != nil {
+	n := in.nodes[nodeID]
+	if n == nil && nodeID != "" && kind != broker.BadAuth {
+		n = in.node(nodeID) // it signed in, and may never say anything that passes
+	}
+	if n != nil {
 		n.bad[kind]++
 	}
 }

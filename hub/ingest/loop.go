@@ -160,7 +160,8 @@ func (l *loop) hand() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	b := in.batch
-	b.close(in.cfg.Clock.NowMS())
+	in.arrival = max(in.arrival, in.cfg.Clock.NowMS())
+	b.close(in.arrival)
 	if b.empty() { // somebody is to be told again what is in the log already
 		in.acknowledge(b)
 		b.reset(b.number + 1)

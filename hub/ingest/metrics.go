@@ -37,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, in *Ingest) *metrics {
 		forks:        counter("weishao_forks_total", "Births that contradict what the same card has shown before."),
 		dropped:      counter("weishao_ingest_dropped_total", "Messages dropped because the queue was full; our own gateways send them again."),
 		resends:      counter("weishao_ingest_gaps_seen_total", "Messages dropped because others before them are missing; asked for again."),
-		rebirths:     counter("weishao_ingest_rebirths_wanted_total", "Times a birth certificate was missing; asked for, at most once in 3 s and gateway."),
+		rebirths:     counter("weishao_ingest_rebirths_wanted_total", "Times a birth certificate was missing; asked for, at most once a second and gateway."),
 		commands:     counter("weishao_ingest_commands_total", "Commands (acknowledgements, requests) sent to gateways."),
 		appendErrors: counter("weishao_ingest_append_errors_total", "Failed attempts to write the log."),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "weishao_ingest_batch_readings",

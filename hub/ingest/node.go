@@ -103,10 +103,11 @@ func (in *Ingest) nodeBirth(n *node, p *sparkplug.Payload) {
 	for _, d := range n.devices {
 		d.targets = nil // Sparkplug: a node's birth ends its devices' sessions
 	}
-	n.birth(e, in.now)
+	n.birth(e, unstamped)
+	in.batch.changed = append(in.batch.changed, n.nodeState)
 	in.batch.add(e, 64*len(e.Runs))
 	for _, l := range lost {
-		n.lose(n.run(l.Epoch, l.Run), l.Range, l.Reason, in.now)
+		n.lose(n.run(l.Epoch, l.Run), l.Range, l.Reason, unstamped)
 		in.batch.add(l, 0)
 		in.log.Warn("readings lost", "gateway", n.Node, "run", l.Run, "from", l.Range.From, "to", l.Range.To, "reason", l.Reason)
 	}
@@ -150,7 +151,8 @@ func (in *Ingest) nodeDeath(n *node, p *sparkplug.Payload) {
 		in.acks.rebirth(n)
 	}
 	n.session, n.hasCounter = false, false
-	n.death(in.now)
+	n.death(unstamped)
+	in.batch.changed = append(in.batch.changed, n.nodeState)
 	in.batch.add(&record.NodeDeath{Node: n.Node}, 0)
 }
 

@@ -3,15 +3,10 @@ package ingest
 import (
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
-	"weishao.dev/weishao/telemetry/sparkplug"
 )
 
-// ours takes a DDATA of one of our own nodes.
-func (in *Ingest) ours(n *node, d *device, p *sparkplug.Payload) {
-	if err := sparkplug.DataOf(p, &in.data); err != nil {
-		in.refuse(n, d, telemetry.BadPayload, 1)
-		return
-	}
+// ours takes a DDATA of one of our own nodes, decoded into in.data.
+func (in *Ingest) ours(n *node, d *device) {
 	count := uint64(len(in.data.Points))
 	if count == 0 {
 		return

@@ -57,6 +57,25 @@ type loss struct {
 	Since  int64
 }
 
+// unstamped stands for the arrival of a record that is not closed yet.
+const unstamped = -1
+
+// stamp gives what a record has changed its arrival.
+func (n *nodeState) stamp(arrival int64) {
+	set := func(at *int64) {
+		if *at == unstamped {
+			*at = arrival
+		}
+	}
+	set(&n.Since)
+	for _, r := range n.Runs {
+		set(&r.Since)
+		for i := range r.Losses {
+			set(&r.Losses[i].Since)
+		}
+	}
+}
+
 func newState() *state { return &state{Nodes: map[string]*nodeState{}} }
 
 func (s *state) node(id string) *nodeState {

@@ -40,11 +40,11 @@ const keepLosses = 14 * 24 * time.Hour
 func (in *Ingest) Gaps() []Gap {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	oldest := in.cfg.Clock.NowMS() - keepLosses.Milliseconds()
+	now := in.cfg.Clock.NowMS()
 	var list []Gap
 	for _, n := range in.nodes {
 		for _, r := range n.Runs {
-			list = append(list, gapsOf(n.nodeState, r, oldest)...)
+			list = append(list, gapsOf(n.nodeState, r, now)...)
 		}
 	}
 	slices.SortFunc(list, func(a, b Gap) int {
@@ -53,12 +53,15 @@ func (in *Ingest) Gaps() []Gap {
 	return list
 }
 
-func gapsOf(n *nodeState, r *runState, oldest int64) (list []Gap) {
+func gapsOf(n *nodeState, r *runState, now int64) (list []Gap) {
 	gap := func(from, to uint64, state GapState, reason string, since int64) {
+		if since == unstamped { // its record is being written
+			since = now
+		}
 		list = append(list, Gap{n.Node, r.Epoch.String(), fmt.Sprintf("%016x", r.ID), from, to, state, reason, since})
 	}
 	for _, l := range r.Losses {
-		if l.Since >= oldest {
+		if l.Since == unstamped || l.Since >= now-keepLosses.Milliseconds() {
 			gap(l.From, l.To, Missing, l.Reason, l.Since)
 		}
 	}
