@@ -69,9 +69,9 @@ func (a *acker) tell(n *node, f func(l *letter)) {
 	}
 }
 
-// committed acknowledges a run up to seq.
-func (a *acker) committed(n *node, run, seq uint64) {
-	a.tell(n, func(l *letter) { l.committed[run], l.changed[run] = seq, true })
+// committed acknowledges a run.
+func (a *acker) committed(n *node, c sparkplug.Committed) {
+	a.tell(n, func(l *letter) { l.committed[c.Run], l.changed[c.Run] = c.Seq, true })
 }
 
 // resend asks for all that follows the committed again.
@@ -81,12 +81,12 @@ func (a *acker) resend(n *node) { a.tell(n, func(l *letter) { l.cmd.Resend = tru
 func (a *acker) rebirth(n *node) { a.tell(n, func(l *letter) { l.cmd.Rebirth = true }) }
 
 // born answers a birth: where each declared run is committed to.
-func (a *acker) born(n *node, runs []*runState, committed []uint64, resend, newEpoch bool) {
+func (a *acker) born(n *node, runs []sparkplug.Committed, resend, newEpoch bool) {
 	a.tell(n, func(l *letter) {
 		clear(l.committed)
 		clear(l.changed)
-		for i, r := range runs {
-			l.committed[r.ID], l.changed[r.ID] = committed[i], true
+		for _, c := range runs {
+			l.committed[c.Run], l.changed[c.Run] = c.Seq, true
 		}
 		l.cmd.Rebirth = false
 		l.cmd.Resend = l.cmd.Resend || resend

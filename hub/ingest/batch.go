@@ -5,6 +5,7 @@ import (
 
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
+	"weishao.dev/weishao/telemetry/sparkplug"
 )
 
 // Bounds of one record.
@@ -38,18 +39,18 @@ type batch struct {
 // touch is a run that got further, or whose gateway needs to be told again how
 // far it is.
 type touch struct {
-	node      *node
-	run       *runState
-	committed uint64 // at the end of the batch
+	node *node
+	run  *runState           // the builder's, who goes on with it
+	ack  sparkplug.Committed // at the end of the batch
 }
 
 // birthAck is what a gateway is told after its birth.
 type birthAck struct {
-	node      *node
-	runs      []*runState
-	committed []uint64 // of runs, at the end of the batch
-	resend    bool     // something was dropped for want of this birth
-	newEpoch  bool
+	node     *node
+	runs     []*runState           // the builder's
+	acks     []sparkplug.Committed // at the end of the batch
+	resend   bool                  // something was dropped for want of this birth
+	newEpoch bool
 }
 
 func newBatch() *batch {
@@ -112,11 +113,16 @@ func (b *batch) close(arrival int64) {
 		n.stamp(arrival)
 	}
 	for i := range b.touched {
-		b.touched[i].committed = b.touched[i].run.Committed
+		b.touched[i].ack = b.touched[i].run.ack()
 	}
 	for i := range b.births {
 		for _, r := range b.births[i].runs {
-			b.births[i].committed = append(b.births[i].committed, r.Committed)
+			b.births[i].acks = append(b.births[i].acks, r.ack())
 		}
 	}
+}
+
+// ack is what a gateway is told of the run.
+func (r *runState) ack() sparkplug.Committed {
+	return sparkplug.Committed{Run: r.ID, Seq: r.Committed}
 }

@@ -303,10 +303,10 @@ func (in *Ingest) append(ctx context.Context, b *batch) (uint64, error) {
 func (in *Ingest) acknowledge(b *batch) {
 	for i := range b.births {
 		a := &b.births[i]
-		in.acks.born(a.node, a.runs, a.committed, a.resend, a.newEpoch)
+		in.acks.born(a.node, a.acks, a.resend, a.newEpoch)
 	}
 	for i := range b.touched {
 		t := &b.touched[i]
-		in.acks.committed(t.node, t.run.ID, t.committed)
+		in.acks.committed(t.node, t.ack)
 	}
 }
