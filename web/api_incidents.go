@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"weishao.dev/weishao/incidents"
-	"weishao.dev/weishao/rules"
 )
 
 const (
@@ -29,25 +28,24 @@ func incidentQuery(p *params) incidents.Filter {
 	if _, err := strconv.ParseInt(after, 10, 64); after != "" && err != nil {
 		p.fail("after", "after is not a cursor of this list", "what \"next\" was in the answer before")
 	}
-	return incidents.Filter{
-		State:    as[incidents.State](p.someOf("state", allStates)),
-		Hazard:   as[rules.Hazard](p.someOf("hazard", allHazards)),
-		Severity: as[rules.Severity](p.someOf("severity", allSeverities)),
-		Place:    p.get("place"),
-		From:     moment(from),
-		To:       moment(to),
-		After:    after,
-		Limit:    p.integer("limit", 1, maxLimit, defaultLimit),
+	f := incidents.Filter{
+		Place: p.get("place"),
+		From:  moment(from),
+		To:    moment(to),
+		After: after,
+		Limit: p.integer("limit", 1, maxLimit, defaultLimit),
 	}
+	set(&f.State, p.someOf("state", allStates))
+	set(&f.Hazard, p.someOf("hazard", allHazards))
+	set(&f.Severity, p.someOf("severity", allSeverities))
+	return f
 }
 
-// as gives words of the vocabulary their type.
-func as[T ~string](words []string) []T {
-	var out []T
+// set gives words of the vocabulary their type.
+func set[T ~string](into *[]T, words []string) {
 	for _, w := range words {
-		out = append(out, T(w))
+		*into = append(*into, T(w))
 	}
-	return out
 }
 
 // moment is Unix ms as time.Time; zero for zero.

@@ -26,7 +26,7 @@ type assets struct {
 }
 
 type asset struct {
-	kind        string // content type
+	mime        string // content type
 	plain, gzip []byte
 }
 
@@ -47,7 +47,7 @@ func loadAssets() (*assets, error) {
 		if err != nil {
 			return err
 		}
-		a.files[strings.TrimPrefix(name, "static/")] = asset{kind(name), data, small}
+		a.files[strings.TrimPrefix(name, "static/")] = asset{contentType(name), data, small}
 		return nil
 	})
 	if err != nil {
@@ -57,8 +57,8 @@ func loadAssets() (*assets, error) {
 	return a, nil
 }
 
-// kind is a file's content type, independent of what the machine's MIME tables say.
-func kind(name string) string {
+// contentType is a file's content type, independent of what the machine's MIME tables say.
+func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".js":
 		return "text/javascript; charset=utf-8"
@@ -84,7 +84,10 @@ func compress(data []byte) ([]byte, error) {
 	if _, err := z.Write(data); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), z.Close()
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // path is where pages find a file.
@@ -113,7 +116,7 @@ func (a *assets) favicon(w http.ResponseWriter, r *http.Request) {
 
 func (f asset) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Type", f.kind)
+	h.Set("Content-Type", f.mime)
 	h.Set("Vary", "Accept-Encoding")
 	body := f.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && len(f.gzip) < len(f.plain) {

@@ -53,10 +53,7 @@ func (s *Server) user(r *http.Request) (User, error) {
 	return s.Auth.Session(r.Context(), c.Value)
 }
 
-// mayPost is for the form posts of the warden's page; which action a role may
-// take is checked by its name.
-func (u User) mayPost() bool { return u.mayAct() || u.mayInspect() }
-
+// may reports whether the user may take an action.
 func (u User) may(what string) bool {
 	if what == "verify" {
 		return u.mayInspect()

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"weishao.dev/weishao/incidents"
-	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 )
 
@@ -115,7 +114,7 @@ func (s *Server) card(u User, inc incidents.Incident, l lookup) cardView {
 		MayAct:  u.mayAct() && inc.State.Live(), MayVerify: u.mayInspect() && inc.State == incidents.StateResolved,
 		Key: rand.Text(),
 	}
-	c.Loud = c.Waiting && !inc.Over && (inc.Severity == rules.Critical || inc.Severity == rules.Major)
+	c.Loud = c.Waiting && !inc.Over && severityRank(inc) <= 1
 	for i, id := range inc.Places {
 		if i == 0 {
 			c.Where = l.where(id)

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"weishao.dev/weishao/incidents"
-	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 )
 
-// paperRows is how many rows of a table fit on the one sheet beside the rest.
-const paperRows = 14
+// How many rows of each table the one printed sheet holds; the page has all.
+const (
+	paperEvidence = 28 // the last ones: nearest to the decision
+	paperSteps    = 16 // the first ones, without the pages, which have their own table
+	paperPages    = 12 // the last ones
+)
 
 // incidentsView is the list of incidents with its filters.
 type incidentsView struct {
@@ -37,9 +40,10 @@ func (s *Server) officerIncidents(w http.ResponseWriter, r *http.Request, u User
 		State: p.oneOf("state", allStates), Hazard: p.oneOf("hazard", allHazards), From: p.get("from"), To: p.get("to"),
 	}
 	filter := incidents.Filter{
-		State: as[incidents.State](p.someOf("state", allStates)), Hazard: as[rules.Hazard](p.someOf("hazard", allHazards)),
 		Place: p.get("place"), From: s.day(p, "from", v.From, 0), To: s.day(p, "to", v.To, 1), After: p.get("after"), Limit: defaultLimit,
 	}
+	set(&filter.State, p.someOf("state", allStates))
+	set(&filter.Hazard, p.someOf("hazard", allHazards))
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -87,8 +91,11 @@ type incidentView struct {
 	Steps    []step
 	Evidence []evidenceRow
 	Pages    []pageRow
-	Beyond   int // evidence rows that paper leaves out
+	Beyond   beyond
 }
+
+// beyond is how many rows paper leaves out.
+type beyond struct{ Evidence, Steps, Pages int }
 
 // step is one line of what happened.
 type step struct {
@@ -96,7 +103,8 @@ type step struct {
 	Kind incidents.Kind
 	Who  site.Text
 	Text []string // already in words: place, value, outcome, note
-	Page bool
+	Page bool     // of sending a page
+	Over bool     // beyond what paper holds
 }
 
 // evidenceRow is one reading that decided.
@@ -111,6 +119,7 @@ type evidenceRow struct {
 type pageRow struct {
 	incidents.Event
 	Name site.Text
+	Over bool
 }
 
 func (s *Server) officerIncident(w http.ResponseWriter, r *http.Request, u User) error {
@@ -133,15 +142,38 @@ func (s *Server) officerIncident(w http.ResponseWriter, r *http.Request, u User)
 	for _, e := range inc.Timeline {
 		v.Steps = append(v.Steps, s.step(f, l, e))
 		if isAttempt(e.Kind) {
-			v.Pages = append(v.Pages, pageRow{e, s.name(e.Person)})
+			v.Pages = append(v.Pages, pageRow{Event: e, Name: s.name(e.Person)})
 		}
 	}
-	for i, e := range inc.Evidence {
+	for _, e := range inc.Evidence {
 		c := s.chart(e.Device, e.Metric, 0, 0)
-		v.Evidence = append(v.Evidence, evidenceRow{e, c.Label, c.Unit, len(inc.Evidence)-i > paperRows})
+		v.Evidence = append(v.Evidence, evidenceRow{Evidence: e, Label: c.Label, Unit: c.Unit})
 	}
-	v.Beyond = max(len(inc.Evidence)-paperRows, 0)
+	v.fitPaper()
 	return s.render(w, r, http.StatusOK, "incident", v)
+}
+
+// fitPaper marks the rows that the printed sheet has no room for.
+func (v *incidentView) fitPaper() {
+	v.Beyond.Evidence = max(len(v.Evidence)-paperEvidence, 0)
+	for i := range v.Beyond.Evidence {
+		v.Evidence[i].Over = true
+	}
+	v.Beyond.Pages = max(len(v.Pages)-paperPages, 0)
+	for i := range v.Beyond.Pages {
+		v.Pages[i].Over = true
+	}
+	shown := 0
+	for i, st := range v.Steps {
+		if st.Page {
+			v.Steps[i].Over = true
+			continue
+		}
+		if shown++; shown > paperSteps {
+			v.Steps[i].Over = true
+			v.Beyond.Steps++
+		}
+	}
 }
 
 // isAttempt: an event that is about sending one page.

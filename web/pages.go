@@ -81,6 +81,7 @@ func funcs(lang string, asset func(string) string, loc *time.Location, clock tel
 		"num":         number,
 		"pct":         func(v float64) int { return int(v*100 + 0.5) },
 		"badin":       f.badInput,
+		"ms":          millis,
 		"span":        f.span,
 		"qty":         quantity,
 		"day":         f.day,

@@ -65,52 +65,80 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
+// kind says how a route lets in and how it tells of errors.
+type kind int
+
+const (
+	open kind = iota // anybody
+	api              // signed in; errors are problem+json
+	page             // signed in; errors are pages, and the sign-in page
+)
+
+// route is one entry of the surface. may and do are for api and page, serve for open.
+type route struct {
+	kind    kind
+	pattern string
+	may     func(User) bool
+	do      handler
+	serve   http.HandlerFunc
+}
+
 // anyRole lets every signed-in person in.
 func anyRole(User) bool { return true }
 
-// routes is the whole surface, by name. api routes answer problem+json, page
-// routes answer HTML.
+// surface is everything that can be asked of a Server.
+func (s *Server) surface() []route {
+	missing := func(what string) handler {
+		return func(http.ResponseWriter, *http.Request, User) error { return notFound(what) }
+	}
+	return []route{
+		{kind: open, pattern: "GET /healthz", serve: s.healthz},
+		{kind: open, pattern: "GET /readyz", serve: s.readyz},
+		{kind: open, pattern: "GET /static/", serve: s.assets.serve},
+		{kind: open, pattern: "GET /favicon.ico", serve: s.assets.favicon},
+		{kind: open, pattern: "GET /sign-in", serve: s.signInPage},
+		{kind: open, pattern: "POST /sign-in", serve: s.redeem},
+		{kind: open, pattern: "POST /sign-out", serve: s.signOut},
+
+		{kind: api, pattern: "GET /metrics", may: anyRole, do: s.metrics},
+		{kind: api, pattern: "GET /api/v1/incidents", may: anyRole, do: s.listIncidents},
+		{kind: api, pattern: "GET /api/v1/incidents/{id}", may: anyRole, do: s.getIncident},
+		{kind: api, pattern: "POST /api/v1/incidents/{id}/ack", may: User.mayAct, do: s.act(incidents.ActionAck)},
+		{kind: api, pattern: "POST /api/v1/incidents/{id}/arrive", may: User.mayAct, do: s.act(incidents.ActionArrive)},
+		{kind: api, pattern: "POST /api/v1/incidents/{id}/resolve", may: User.mayAct, do: s.act(incidents.ActionResolve)},
+		{kind: api, pattern: "POST /api/v1/incidents/{id}/verify", may: User.mayInspect, do: s.act(incidents.ActionVerify)},
+		{kind: api, pattern: "GET /api/v1/devices", may: anyRole, do: s.listDevices},
+		{kind: api, pattern: "GET /api/v1/places", may: anyRole, do: s.listPlaces},
+		{kind: api, pattern: "GET /api/v1/duty", may: anyRole, do: s.listDuty},
+		{kind: api, pattern: "GET /api/v1/gateways", may: anyRole, do: s.listNodes},
+		{kind: api, pattern: "GET /api/v1/gaps", may: anyRole, do: s.listGaps},
+		{kind: api, pattern: "GET /api/v1/series", may: anyRole, do: s.series},
+		{kind: api, pattern: "GET /api/v1/events", may: anyRole, do: s.events},
+		{kind: api, pattern: "/api/", may: anyRole, do: missing("there is no such path below /api/, or not with this method")},
+
+		{kind: page, pattern: "GET /{$}", may: anyRole, do: s.wardenPage},
+		{kind: page, pattern: "GET /incidents/{id}", may: anyRole, do: s.incidentCardPage},
+		{kind: page, pattern: "POST /incidents/{id}/{what}", may: anyRole, do: s.actForm}, // which role may do what is checked there
+		{kind: page, pattern: "GET /officer", may: User.mayInspect, do: s.officerPage},
+		{kind: page, pattern: "GET /officer/incidents", may: User.mayInspect, do: s.officerIncidents},
+		{kind: page, pattern: "GET /officer/incidents/{id}", may: User.mayInspect, do: s.officerIncident},
+		{kind: page, pattern: "GET /officer/devices/{id...}", may: User.mayInspect, do: s.officerDevice},
+		{kind: page, pattern: "/", may: anyRole, do: missing("there is no such page")},
+	}
+}
+
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	open := func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) }
-	api := func(pattern string, may func(User) bool, h handler) { mux.Handle(pattern, s.guard(may, h, s.apiError)) }
-	page := func(pattern string, may func(User) bool, h handler) {
-		mux.Handle(pattern, s.guard(may, h, s.pageError))
+	for _, r := range s.surface() {
+		switch r.kind {
+		case open:
+			mux.HandleFunc(r.pattern, r.serve)
+		case api:
+			mux.Handle(r.pattern, s.guard(r.may, r.do, s.apiError))
+		case page:
+			mux.Handle(r.pattern, s.guard(r.may, r.do, s.pageError))
+		}
 	}
-
-	open("GET /healthz", s.healthz)
-	open("GET /readyz", s.readyz)
-	open("GET /static/", s.assets.serve)
-	open("GET /favicon.ico", s.assets.favicon)
-	open("GET /sign-in", s.signInPage)
-	open("POST /sign-in", s.redeem)
-	open("POST /sign-out", s.signOut)
-
-	api("GET /metrics", anyRole, s.metrics)
-	api("GET /api/v1/incidents", anyRole, s.listIncidents)
-	api("GET /api/v1/incidents/{id}", anyRole, s.getIncident)
-	api("POST /api/v1/incidents/{id}/ack", User.mayAct, s.act(incidents.ActionAck))
-	api("POST /api/v1/incidents/{id}/arrive", User.mayAct, s.act(incidents.ActionArrive))
-	api("POST /api/v1/incidents/{id}/resolve", User.mayAct, s.act(incidents.ActionResolve))
-	api("POST /api/v1/incidents/{id}/verify", User.mayInspect, s.act(incidents.ActionVerify))
-	api("GET /api/v1/devices", anyRole, s.listDevices)
-	api("GET /api/v1/places", anyRole, s.listPlaces)
-	api("GET /api/v1/duty", anyRole, s.listDuty)
-	api("GET /api/v1/gateways", anyRole, s.listNodes)
-	api("GET /api/v1/gaps", anyRole, s.listGaps)
-	api("GET /api/v1/series", anyRole, s.series)
-	api("GET /api/v1/events", anyRole, s.events)
-	api("/api/", anyRole, func(http.ResponseWriter, *http.Request, User) error { return notFound("no such path below /api/") })
-
-	page("GET /{$}", anyRole, s.wardenPage)
-	page("GET /incidents/{id}", anyRole, s.incidentCardPage)
-	page("POST /incidents/{id}/{what}", User.mayPost, s.actForm)
-	page("GET /officer", User.mayInspect, s.officerPage)
-	page("GET /officer/incidents", User.mayInspect, s.officerIncidents)
-	page("GET /officer/incidents/{id}", User.mayInspect, s.officerIncident)
-	page("GET /officer/devices/{id...}", User.mayInspect, s.officerDevice)
-	page("/", anyRole, func(http.ResponseWriter, *http.Request, User) error { return notFound("no such page") })
-
 	return s.secure(mux)
 }
 

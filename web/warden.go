@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"weishao.dev/weishao/incidents"
-	"weishao.dev/weishao/rules"
 )
 
 const (
@@ -99,7 +98,6 @@ func (s *Server) openCards(ctx context.Context, u User, l lookup) (cards []cardV
 }
 
 func moreUrgent(a, b incidents.Incident) int {
-	rank := map[rules.Severity]int{rules.Critical: 0, rules.Major: 1, rules.Minor: 2, rules.Advisory: 3}
 	waiting := func(i incidents.Incident) int {
 		if i.State == incidents.StateOpen || i.State == incidents.StateNotified {
 			return 0
@@ -108,9 +106,17 @@ func moreUrgent(a, b incidents.Incident) int {
 	}
 	return cmp.Or(
 		cmp.Compare(waiting(a), waiting(b)),
-		cmp.Compare(rank[a.Severity], rank[b.Severity]),
+		cmp.Compare(severityRank(a), severityRank(b)),
 		cmp.Compare(b.Opened, a.Opened),
 	)
+}
+
+// severityRank is 0 for critical. A severity that is not known ranks with major.
+func severityRank(i incidents.Incident) int {
+	if n := slices.Index(allSeverities, string(i.Severity)); n >= 0 {
+		return n
+	}
+	return 1
 }
 
 func (s *Server) closedRows(ctx context.Context, l lookup) ([]closedRow, error) {

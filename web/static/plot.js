@@ -138,7 +138,7 @@ function drawLines(u, lines, colours, font) {
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
     const below = y < bbox.top + 18 * devicePixelRatio;
-    label(ctx, `${say("threshold")} ${l.value}`, bbox.left + 5 * devicePixelRatio, y + (below ? 14 : -5) * devicePixelRatio, ctx.strokeStyle, "left");
+    label(ctx, `${say("threshold")} ${l.value}`, bbox.left + 5 * devicePixelRatio, y + (below ? 15 : -7) * devicePixelRatio, ctx.strokeStyle, "left");
   }
   ctx.restore();
 }

@@ -49,7 +49,7 @@ export function chime() {
 }
 
 function sing() {
-  navigator.vibrate?.([400, 120, 400, 120, 400]);
+  if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.([400, 120, 400, 120, 400]);
   if (audio?.state !== "running") return;
   for (const [at, hertz] of tones) tone(audio.currentTime + at, hertz, 0.18);
 }
