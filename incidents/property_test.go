@@ -202,6 +202,11 @@ func (w *world) check() {
 			w.rt.Fatalf("incident %s was taken and paged afterwards", id)
 		}
 	}
+	var clocks int
+	if err := w.s.ro.QueryRow(`SELECT count(*) FROM escalations e JOIN incidents i ON i.id = e.incident
+		WHERE i.state NOT IN ('open', 'notified')`).Scan(&clocks); err != nil || clocks > 0 {
+		w.rt.Fatalf("%d clocks run for incidents that are taken, %v", clocks, err)
+	}
 	w.checkCalls()
 }
 

@@ -57,11 +57,7 @@ const (
 func (s *Store) message(p page, inc Incident) notify.Message {
 	dir := s.directory()
 	contact, _ := dir.Contact(p.Person)
-	place := both(dir.PlaceName(pagingPlace(&inc)), maxPlaceName, maxPlaceName)
-	if n := len(inc.Places) - 1; n > 0 {
-		place.Zh += fmt.Sprintf(" 等%d处", n+1)
-		place.En += fmt.Sprintf(" and %d more", n)
-	}
+	place := placeLabel(dir, inc)
 	hazard := inc.Message
 	if hazard == (site.Text{}) {
 		hazard = nameOf(hazardNames, inc.Hazard)
@@ -85,6 +81,21 @@ func (s *Store) message(p page, inc Incident) notify.Message {
 	since := inc.Onset.Std().In(dir.Location()).Format("01-02 15:04:05")
 	m.Text = pageText(m, inc, since)
 	return m
+}
+
+// placeLabel names where it is: the first place and how many more, or the gateway
+// and how many places it watches.
+func placeLabel(dir Directory, inc Incident) site.Text {
+	if inc.Node != "" {
+		name := both(dir.PlaceName(inc.Node), maxPlaceName, maxPlaceName)
+		return site.Text{Zh: fmt.Sprintf("%s（%d处）", name.Zh, len(inc.Places)), En: fmt.Sprintf("%s (%d places)", name.En, len(inc.Places))}
+	}
+	name := both(dir.PlaceName(pagingPlace(&inc)), maxPlaceName, maxPlaceName)
+	if n := len(inc.Places); n > 1 {
+		name.Zh += fmt.Sprintf(" 等%d处", n)
+		name.En += fmt.Sprintf(" and %d more", n-1)
+	}
+	return name
 }
 
 // pageText is the whole page: what and where in the first line, which is all that
