@@ -139,3 +139,12 @@ func TestHealthAndReadyAreOpen(t *testing.T) {
 		t.Errorf("/readyz does not say why: %q", got)
 	}
 }
+
+// readAll is a response's body.
+func readAll(resp *http.Response) string {
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
