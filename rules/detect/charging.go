@@ -109,7 +109,7 @@ func (d *chargingDetector) watts(t int64, v float64) {
 	if d.feeder {
 		d.house.observe(t, v)
 	} else {
-		d.socket.observe(t, v, true)
+		d.socket.observe(t, v)
 	}
 }
 

@@ -44,7 +44,7 @@ func TestRealSockets(t *testing.T) {
 		spoil
 		within int64 // s
 		most   int   // appliance-days
-	}{{spoil{}, 180, 4}, {spoil{0.01, 1}, 180, 5}, {spoil{0.02, 5}, 180, 5}, {spoil{0.03, 10}, 300, 6}} {
+	}{{spoil{}, 180, 4}, {spoil{0.01, 1}, 180, 5}, {spoil{0.02, 5}, 180, 5}, {spoil{0.03, 10}, 180, 7}} {
 		sp := c.spoil
 		for _, path := range files(t, "charging/*.csv.gz") {
 			rows := readings(t, path)

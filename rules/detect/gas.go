@@ -181,7 +181,7 @@ func (s *gasState) remember(t int64, v float64) {
 		s.PaneAt, s.PaneN = (s.PaneAt+1)%gasPanes, min(s.PaneN+1, gasPanes)
 		s.PaneSum, s.PaneCount = 0, 0
 		l := fitRing(s.Panes[:], s.PaneAt, s.PaneN, pane-gasPanes*gasPane)
-		s.Rise = 60 * l.slope()
+		s.Rise = min(max(60*l.slope(), -100), 100)
 	}
 	s.PaneStart = start
 	s.PaneSum += v
@@ -195,11 +195,12 @@ func (s *gasState) follow(t int64, v float64) {
 	case s.Smooth-s.Base < 0.7*gasOnset && v-s.Base < gasOnset:
 		s.Climb, s.Near = 0, 0
 	case s.Climb == 0 && v-s.Base < gasOnset:
-	case s.Climb == 0, s.Smooth < 0.9*s.Top-0.3:
+	case s.Climb == 0, s.Smooth < float64(0.9*s.Top)-0.3,
+		s.Smooth < s.ClimbFrom-s.Noise && s.Smooth-s.Base < gasHoldAt: // still the tail of something
 		s.Climb, s.ClimbFrom, s.Top, s.Near = t, s.Smooth, s.Smooth, t
 	default:
 		s.Top = max(s.Top, s.Smooth)
-		if s.Smooth < 0.93*s.Top-0.1 {
+		if s.Smooth < float64(0.93*s.Top)-0.1 {
 			s.Near = t
 		}
 	}

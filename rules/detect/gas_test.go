@@ -104,3 +104,60 @@ func TestAStepThatHoldsIsALeak(t *testing.T) {
 		}
 	}
 }
+
+// A ramp of 0.05 to 1 %LEL/min is never learnt away: the likelihood is sure
+// before 5 %LEL for slow ones, 10 for fast ones, even after a day of clean air.
+func TestRampIsNeverLearnt(t *testing.T) {
+	for _, rate := range []float64{0.05, 0.1, 0.3, 1} {
+		const clean = 24 * time.Hour
+		sensor := sim.Sensor{Seed: 1, Noise: 0.1, Offset: 0.4, Step: 0.1, Max: 100}
+		at, level, ok := gasRun(sensor, func(t time.Duration) float64 {
+			return max(0, rate*(t-clean).Minutes())
+		}, clean+4*time.Hour, 10*time.Second)
+		if want := 5 + 4*rate; !ok || at < clean || level > want {
+			t.Errorf("ramp of %g %%LEL/min: found %v after %v at %.1f %%LEL, want by %.1f", rate, ok, at-clean, level, want)
+		}
+	}
+}
+
+// A day's drift of the sensor is followed and is no leak.
+func TestDriftIsNotALeak(t *testing.T) {
+	sensor := sim.Sensor{Seed: 1, Noise: 0.1, Drift: 2, Step: 0.1, Max: 100}
+	if at, _, ok := gasRun(sensor, func(time.Duration) float64 { return 0.3 }, 36*time.Hour, 10*time.Second); ok {
+		t.Errorf("drift of 2 %%LEL a day was taken for a leak after %v", at)
+	}
+}
+
+// Dinner: one burst after the other for half an hour.
+func TestARowOfBurstsIsNotALeak(t *testing.T) {
+	wrong := 0
+	for i := range int64(50) {
+		gas := func(t time.Duration) float64 {
+			v := 0.0
+			for k := range int64(6) {
+				b := sim.Burst{Peak: sim.Between(7, 10*i+k, 2, 8), Rise: time.Duration(sim.Between(8, 10*i+k, 3, 25) * float64(time.Second)),
+					Decay: time.Duration(sim.Between(9, 10*i+k, 60, 180) * float64(time.Second))}
+				v += b.At(t - 10*time.Minute - time.Duration(k)*time.Duration(sim.Between(10, i, 3, 7)*float64(time.Minute)))
+			}
+			return v
+		}
+		if at, level, ok := gasRun(sim.Sensor{Seed: uint64(i), Noise: 0.1, Step: 0.1, Max: 100}, gas, 90*time.Minute, 2*time.Second); ok {
+			wrong++
+			t.Logf("row %d: alarm after %v at %.1f %%LEL", i, at, level)
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d of 50 dinners were taken for leaks", wrong)
+	}
+}
+
+// The rise is the slope that the gas has.
+func TestRiseIsTheSlope(t *testing.T) {
+	d := newGas("")
+	for s := range int64(600) {
+		d.Observe(0, s*1000, 0.5*float64(s)/60)
+	}
+	if rise, ok := d.Output(0); !ok || rise < 0.49 || rise > 0.51 {
+		t.Errorf("rise %g, want 0.5 %%LEL/min", rise)
+	}
+}

@@ -8,6 +8,7 @@ import "math"
 
 // decay is close to exp(−x) for x ≥ 0, within 2 % of full scale: 1/(1+x+x²/2+x³/6).
 func decay(x float64) float64 {
+	x = float64(x) // inlined, it may be a product yet
 	square := float64(x * x)
 	return 1 / (1 + x + float64(0.5*square) + float64(float64(square*x)/6))
 }
@@ -51,6 +52,15 @@ func (l *line) slope() float64 {
 		return 0
 	}
 	return (l.XY - float64(l.X*l.Y)/l.N) / sxx
+}
+
+// about is the variance of the points about the line; 0 with fewer than three.
+func (l *line) about() float64 {
+	if l.N < 3 {
+		return 0
+	}
+	slope := l.slope()
+	return max(l.YY-float64(l.Y*l.Y)/l.N-float64(float64(slope*slope)*l.spread()), 0) / (l.N - 2)
 }
 
 // error is the standard error of the slope when each y is off by sigma.

@@ -88,7 +88,7 @@ type socketState struct {
 	RoughFor  int64   // ms of windows that were not
 }
 
-func (s *socketState) observe(t int64, v float64, measured bool) {
+func (s *socketState) observe(t int64, v float64) {
 	if s.Known && t < s.Last {
 		return
 	}
@@ -113,13 +113,13 @@ func (s *socketState) observe(t int64, v float64, measured bool) {
 	}
 	switch {
 	case s.On:
-		s.follow(t, above, float64(dt)/1000, measured)
+		s.follow(t, above, float64(dt)/1000)
 	case above >= socketOn:
 		s.begin(t, above)
 	case v < s.Idle:
 		s.Idle = toward(s.Idle, v, float64(dt)/1000, 20)
 	default:
-		s.Idle = toward(s.Idle, v, float64(dt)/1000, 300)
+		s.Idle = toward(s.Idle, v, min(float64(dt)/1000, 10), 300) // a soft start is not idle
 	}
 }
 
@@ -156,7 +156,10 @@ func (s *socketState) end() {
 }
 
 // follow takes a reading during a session.
-func (s *socketState) follow(t int64, above, dt float64, measured bool) {
+func (s *socketState) follow(t int64, above, dt float64) {
+	if s.OffSince == 0 && dt > 1 {
+		s.decide(t) // until now the last reading stood
+	}
 	low := 0.08
 	if !s.Flagged {
 		low = 0.3 // until it is known for a charger, a fall this deep is the end
@@ -186,7 +189,7 @@ func (s *socketState) follow(t int64, above, dt float64, measured bool) {
 		s.restart(t)
 	}
 	s.add(t, above)
-	s.decide(t, measured)
+	s.decide(t)
 	if s.Flagged {
 		s.Stage = stageBulk
 		if s.Level < 0.93*s.Top {
@@ -205,9 +208,9 @@ func (s *socketState) breaks(t int64, above float64) bool {
 	if s.Points.N >= 4 {
 		expect += float64(s.Points.slope() * (float64(t-s.From)/1000 - s.Points.X/s.Points.N))
 	}
-	off := above - expect
-	if off < 0 {
-		off = -off
+	off := math.Abs(above - expect)
+	if t-s.Since <= socketSettle { // still starting: the window begins when that is over
+		return off > max(0.03*mean, 3)
 	}
 	return off > max(float64(socketBreak*mean), socketBreakW)
 }
@@ -263,7 +266,7 @@ func (s *socketState) judge(length int64) (quiet, level bool) {
 	most := max(float64(socketNoise*mean), socketNoiseW)
 	limit := float64(socketWander*mean) + socketWanderW
 	slope := p.slope()
-	about := max(p.YY-float64(p.Y*p.Y)/p.N-float64(float64(slope*slope)*p.spread()), 0) / max(p.N-2, 1)
+	about := p.about()
 	// About a straight line, white noise has the variance that successive
 	// differences tell, give or take its own chance.
 	chance := 1 + float64(2*math.Sqrt(3/p.N))
@@ -271,14 +274,15 @@ func (s *socketState) judge(length int64) (quiet, level bool) {
 		return false, false
 	}
 	noise := math.Sqrt(white)
-	change := float64(slope*float64(length)/1000) / mean
-	doubt := float64(1.5*p.error(noise)*float64(length)/1000) / mean
+	span := float64(s.Last-s.From) / 1000
+	change := float64(slope*span) / mean
+	doubt := float64(1.5*p.error(noise)*span) / mean
 	low := mean < float64(socketBelowTop*s.Top)-float64(2.5*noise/math.Sqrt(s.PerBlock))
 	return true, change > -socketFall-doubt && change < socketClimb && !low
 }
 
 // decide flags the session once all is met.
-func (s *socketState) decide(t int64, measured bool) {
+func (s *socketState) decide(t int64) {
 	window, total := t-s.From, t-s.Since
 	quiet, level := s.judge(window)
 	if s.Flagged || total < socketFor || !quiet {
@@ -310,9 +314,6 @@ func (s *socketState) decide(t int64, measured bool) {
 	if s.OtherAt != 0 && s.Since-s.OtherAt < socketProgram && (s.Level < 0.75*s.OtherLevel || s.Level > 1.25*s.OtherLevel) {
 		need = max(need, socketProgram)
 	}
-	if measured && s.Points.N < 3 && s.QuietFor == 0 {
-		return
-	}
 	if calm >= need+3*s.RoughFor && min(window, calm) >= min(socketQuiet, need) {
 		s.Flagged = true
 	}
@@ -339,7 +340,7 @@ func (s *socketState) wake() int64 {
 // advance takes the last reading as standing still.
 func (s *socketState) advance(t int64) {
 	if s.Known && t > s.Last {
-		s.observe(t, s.Value, false)
+		s.observe(t, s.Value)
 	}
 }
 

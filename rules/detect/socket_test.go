@@ -68,3 +68,83 @@ func TestSimulatedChargersOnSockets(t *testing.T) {
 		}
 	}
 }
+
+// A meter that reports on change, at the latest after 13 minutes, is judged by
+// what it stays silent about: with wake-ups within three minutes, without them
+// at its next report.
+func TestChargerOnAMeterThatReportsOnChange(t *testing.T) {
+	const before = 10 * time.Minute
+	for i := range uint64(50) {
+		charger := drawCharger(i)
+		for _, wakes := range []bool{true, false} {
+			d := newCharging("corridor_socket")
+			last, lastAt, found := -100.0, time.Duration(0), time.Duration(-1)
+			for at := time.Duration(0); at < before+30*time.Minute && found < 0; at += time.Second {
+				if v := charger.Watts(at - before); at == 0 || v > last+3 || v < last-3 || at-lastAt >= 13*time.Minute {
+					last, lastAt = v, at
+					d.Observe(chargePower, at.Milliseconds()+1, v)
+				} else if w := d.Wake(); wakes && w != 0 && w <= at.Milliseconds()+1 {
+					d.Advance(w)
+				}
+				if l, _ := d.Output(0); l >= 0.8 {
+					found = at - before
+				}
+			}
+			if most := map[bool]time.Duration{true: 3 * time.Minute, false: 16 * time.Minute}[wakes]; found < 0 || found > most {
+				t.Errorf("charger %d (%.0f W), wake-ups %v: found after %v, want within %v", i, charger.Power, wakes, found, most)
+			}
+		}
+	}
+}
+
+// Loads that are no chargers stay quiet on a socket, but for a screen whose
+// unrest happens to look like a meter's noise: 1 in 200 loads here.
+func TestOtherLoadsOnSocketsAreNotChargers(t *testing.T) {
+	wrong := 0
+	for i := range uint64(40) {
+		for name, load := range map[string]sim.Load{
+			"fridge":      sim.Fridge{Power: sim.Between(i, 1, 60, 180), Period: 45 * time.Minute, Duty: 0.4, Surge: 6, Seed: i},
+			"kettle":      sim.Use{Power: 2000, UsesPerDay: 20, MinOn: 2 * time.Minute, MaxOn: 5 * time.Minute, Seed: i},
+			"television":  sim.Use{Power: sim.Between(i, 2, 70, 200), UsesPerDay: 4, MinOn: time.Hour, MaxOn: 3 * time.Hour, Ripple: 0.08, RippleTime: 15 * time.Second, Seed: i},
+			"rice cooker": sim.Use{Power: 700, UsesPerDay: 4, MinOn: 20 * time.Minute, MaxOn: 40 * time.Minute, Cycle: 80 * time.Second, Seed: i},
+			"laptop":      sim.Use{Power: 45, UsesPerDay: 4, MinOn: time.Hour, MaxOn: 5 * time.Hour, Ripple: 0.1, RippleTime: time.Minute, Seed: i},
+		} {
+			d := newCharging("corridor_socket")
+			sensor := sim.Sensor{Seed: i, Relative: 0.005, Step: 0.1, Max: 1e6}
+			for at := time.Duration(0); at < 12*time.Hour; at += 5 * time.Second {
+				d.Observe(chargePower, at.Milliseconds()+1, sensor.Read(at, load.Watts(at)))
+				if l, _ := d.Output(0); l >= 0.8 {
+					wrong++
+					t.Logf("%s %d: taken for a charger after %v", name, i, at)
+					break
+				}
+			}
+		}
+	}
+	if wrong > 1 {
+		t.Errorf("%d of 200 loads were taken for chargers, want at most 1", wrong)
+	}
+}
+
+// Energy, power and stage tell the session's course.
+func TestSessionStages(t *testing.T) {
+	c := sim.Lithium(200, 0.5, 0.6)
+	d := newCharging("corridor_socket")
+	seen := map[float64]bool{}
+	energy := 0.0
+	for at := time.Duration(0); at < c.Length()+10*time.Minute; at += 5 * time.Second {
+		w := c.Watts(at - time.Minute)
+		energy += w * 5 / 3600
+		d.Observe(chargePower, at.Milliseconds()+1, w)
+		stage, _ := d.Output(3)
+		seen[stage] = true
+		if e, _ := d.Output(1); stage == stageTaper && (e < 0.9*energy || e > 1.1*energy) {
+			t.Fatalf("energy %.0f Wh after %v, want %.0f", e, at, energy)
+		}
+	}
+	for _, stage := range []float64{stageNone, stageBulk, stageTaper, stageDone} {
+		if !seen[stage] {
+			t.Errorf("stage %g never seen, of %v", stage, seen)
+		}
+	}
+}
