@@ -40,21 +40,19 @@ type meter struct {
 	Value [5]float64
 }
 
-// chargingDetector is a meter and one of two watchers.
+// chargingDetector is a meter and one of two watchers; the other is nil.
 type chargingDetector struct {
 	m      meter
-	feeder bool
-	socket socketState
-	house  feederState
+	socket *socketState
+	house  *feederState
 }
 
 func newCharging(placement string) Detector {
-	d := &chargingDetector{}
 	switch placement {
 	case "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder":
-		d.feeder = true
+		return &chargingDetector{house: &feederState{}}
 	}
-	return d
+	return &chargingDetector{socket: &socketState{}}
 }
 
 // Observe takes W, A, power factor, var or V.
@@ -72,7 +70,7 @@ func (d *chargingDetector) Observe(input int, t int64, v float64) {
 			d.watts(t, m.estimate())
 		}
 	case chargeFactor, chargeReactive:
-		if d.feeder {
+		if d.house != nil {
 			if n, ok := m.nonActive(input); ok {
 				d.house.nonActive(n)
 			}
@@ -106,7 +104,7 @@ func (m *meter) nonActive(input int) (float64, bool) {
 }
 
 func (d *chargingDetector) watts(t int64, v float64) {
-	if d.feeder {
+	if d.house != nil {
 		d.house.observe(t, v)
 	} else {
 		d.socket.observe(t, v)
@@ -124,7 +122,7 @@ func (d *chargingDetector) Gap(input int, t int64) {
 	if m.Known[chargePower] || m.Known[chargeCurrent] && input != chargePower {
 		return
 	}
-	if d.feeder {
+	if d.house != nil {
 		d.house.gap(t)
 	} else {
 		d.socket.gap(t)
@@ -133,14 +131,14 @@ func (d *chargingDetector) Gap(input int, t int64) {
 
 // Wake is when a load that is on and silent will have held long enough.
 func (d *chargingDetector) Wake() int64 {
-	if d.feeder {
+	if d.house != nil {
 		return d.house.wake()
 	}
 	return d.socket.wake()
 }
 
 func (d *chargingDetector) Advance(t int64) {
-	if d.feeder {
+	if d.house != nil {
 		d.house.advance(t)
 	} else {
 		d.socket.advance(t)
@@ -150,21 +148,39 @@ func (d *chargingDetector) Advance(t int64) {
 // Output: likelihood, energy in Wh since the session's start, power in W of what
 // is taken for a charger, stage.
 func (d *chargingDetector) Output(i int) (float64, bool) {
-	if d.feeder {
+	if d.house != nil {
 		return d.house.output(i)
 	}
 	return d.socket.output(i)
 }
 
-func (d *chargingDetector) Clone() Detector     { c := *d; return &c }
-func (d *chargingDetector) CopyFrom(o Detector) { *d = *o.(*chargingDetector) }
+func (d *chargingDetector) Clone() Detector {
+	c := &chargingDetector{}
+	if d.house != nil {
+		c.house = &feederState{}
+	} else {
+		c.socket = &socketState{}
+	}
+	c.CopyFrom(d)
+	return c
+}
+
+func (d *chargingDetector) CopyFrom(from Detector) {
+	o := from.(*chargingDetector)
+	d.m = o.m
+	if d.house != nil {
+		*d.house = *o.house
+	} else {
+		*d.socket = *o.socket
+	}
+}
 
 func (d *chargingDetector) AppendState(b []byte) []byte {
 	b = appendState(b, 1, &d.m)
-	if d.feeder {
-		return appendState(b, 'f', &d.house)
+	if d.house != nil {
+		return appendState(b, 'f', d.house)
 	}
-	return appendState(b, 's', &d.socket)
+	return appendState(b, 's', d.socket)
 }
 
 func (d *chargingDetector) LoadState(b []byte) ([]byte, error) {
@@ -172,8 +188,8 @@ func (d *chargingDetector) LoadState(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.feeder {
-		return loadState(b, 'f', &d.house)
+	if d.house != nil {
+		return loadState(b, 'f', d.house)
 	}
-	return loadState(b, 's', &d.socket)
+	return loadState(b, 's', d.socket)
 }
