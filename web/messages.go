@@ -88,6 +88,7 @@ var messages = map[string]site.Text{
 	"officer.gateways":     {Zh: "网关", En: "Gateways"},
 	"officer.gaps":         {Zh: "缺失与积压", En: "Gaps and backlogs"},
 	"officer.no_gaps":      {Zh: "没有缺失，没有积压", En: "Nothing missing, nothing waiting"},
+	"officer.more_gaps":    {Zh: "另有 %d 条", En: "and %d more"},
 	"officer.duty":         {Zh: "值班", En: "On duty"},
 	"officer.all":          {Zh: "全部", En: "All"},
 	"officer.find":         {Zh: "查找位置或设备", En: "Find a place or device"},

@@ -9,9 +9,14 @@ import (
 	"weishao.dev/weishao/site"
 )
 
-// rowsShown bounds the places that the overview lists in one building unless
-// that building is asked for: a community has thousands.
-const rowsShown = 60
+// A community has thousands of places. The overview lists up to rowsShown of one
+// building, and above manyPlaces in all none that is normal, unless the building
+// is asked for. Gaps are listed up to gapsShown; the API has all.
+const (
+	rowsShown  = 60
+	manyPlaces = 600
+	gapsShown  = 40
+)
 
 // officerView is the overview.
 type officerView struct {
@@ -22,6 +27,7 @@ type officerView struct {
 	All       []Rung // every building, for the filter
 	Nodes     []Node
 	Gaps      []Gap
+	MoreGaps  int
 	Duty      []Grid
 	State     string // the filters as given
 	Building  string
@@ -85,6 +91,8 @@ func (s *Server) officerPage(w http.ResponseWriter, r *http.Request, u User) err
 	if v.Duty, err = s.Duty.OnDuty(ctx); err != nil {
 		return err
 	}
+	v.MoreGaps = max(len(v.Gaps)-gapsShown, 0)
+	v.Gaps = v.Gaps[:len(v.Gaps)-v.MoreGaps]
 	open, _, err := s.Incidents.List(ctx, incidents.Filter{State: openStates, Limit: maxCards})
 	if err != nil {
 		return err
@@ -113,6 +121,10 @@ func (v *officerView) group(places []Place, devices []Device) {
 	for _, d := range devices {
 		at[d.Place] = append(at[d.Place], d)
 	}
+	shown := rowsShown
+	if len(places) > manyPlaces && v.Find == "" && v.State == "" {
+		shown = 0
+	}
 	index := make(map[string]int)
 	for _, p := range places {
 		var b Rung
@@ -132,7 +144,7 @@ func (v *officerView) group(places []Place, devices []Device) {
 		row := newPlaceRow(p, at[p.ID])
 		switch {
 		case v.State != "" && p.State != v.State, v.Find != "" && !row.matches(v.Find):
-		case v.Building == "" && p.State == Normal && len(v.Buildings[i].Rows) >= rowsShown:
+		case v.Building == "" && p.State == Normal && len(v.Buildings[i].Rows) >= shown:
 			v.Buildings[i].Hidden++
 		default:
 			v.Buildings[i].Rows = append(v.Buildings[i].Rows, row)
@@ -140,7 +152,7 @@ func (v *officerView) group(places []Place, devices []Device) {
 	}
 	slices.SortFunc(v.All, func(a, b Rung) int { return strings.Compare(a.Name.Zh, b.Name.Zh) })
 	v.Buildings = slices.DeleteFunc(v.Buildings, func(b buildingView) bool {
-		return v.Building != "" && b.ID != v.Building || len(b.Rows) == 0
+		return v.Building != "" && b.ID != v.Building || len(b.Rows)+b.Hidden == 0
 	})
 	slices.SortFunc(v.Buildings, func(a, b buildingView) int {
 		if (a.ID == "") != (b.ID == "") { // what the site does not know comes last

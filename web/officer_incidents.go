@@ -14,9 +14,9 @@ import (
 
 // How many rows of each table the one printed sheet holds; the page has all.
 const (
-	paperEvidence = 28 // the last ones: nearest to the decision
-	paperSteps    = 16 // the first ones, without the pages, which have their own table
-	paperPages    = 12 // the last ones
+	paperEvidence = 20 // the last ones: nearest to the decision
+	paperSteps    = 10 // the first ones, without the pages, which have their own table
+	paperPages    = 7  // the last ones
 )
 
 // incidentsView is the list of incidents with its filters.

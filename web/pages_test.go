@@ -91,7 +91,7 @@ func TestWardensPage(t *testing.T) {
 	_, s := sampled(t)
 	c := as(t, s, webtest.WardenToken)
 	body := c.want(200, "GET", "/", "")
-	order := []string{"incident-a1gas", "incident-c3gone", "incident-b2wire"} // waiting first, then by severity
+	order := []string{"incident-a1gas", "incident-b2wire", "incident-c3gone"} // urgent before the rest, then waiting first
 	last := -1
 	for _, id := range order {
 		at := strings.Index(body, `id="`+id+`"`)

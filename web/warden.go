@@ -73,8 +73,7 @@ func (s *Server) wardenPage(w http.ResponseWriter, r *http.Request, u User) erro
 	return s.render(w, r, http.StatusOK, "warden", v)
 }
 
-// openCards is what is to be handled: what nobody has taken first, then by
-// severity, then the newest.
+// openCards is what is to be handled, the most urgent first.
 func (s *Server) openCards(ctx context.Context, u User, l lookup) (cards []cardView, beyond int, err error) {
 	open, _, err := s.Incidents.List(ctx, incidents.Filter{State: openStates, Limit: maxLimit})
 	if err != nil {
@@ -97,7 +96,11 @@ func (s *Server) openCards(ctx context.Context, u User, l lookup) (cards []cardV
 	return cards, beyond, nil
 }
 
+// moreUrgent puts critical and major before the rest, whether or not somebody
+// has taken them: whoever acknowledged a gas leak still wants it on top. Within
+// each, what nobody has taken comes first.
 func moreUrgent(a, b incidents.Incident) int {
+	rest := func(i incidents.Incident) int { return severityRank(i) / 2 }
 	waiting := func(i incidents.Incident) int {
 		if i.State == incidents.StateOpen || i.State == incidents.StateNotified {
 			return 0
@@ -105,6 +108,7 @@ func moreUrgent(a, b incidents.Incident) int {
 		return 1
 	}
 	return cmp.Or(
+		cmp.Compare(rest(a), rest(b)),
 		cmp.Compare(waiting(a), waiting(b)),
 		cmp.Compare(severityRank(a), severityRank(b)),
 		cmp.Compare(b.Opened, a.Opened),

@@ -49,7 +49,7 @@ export function options(uPlot, el, series, paper) {
   return {
     width: paper ? (alone ? 690 : 335) : el.clientWidth,
     height: paper ? 150 : el.clientHeight,
-    padding: [10, 8, 0, 0],
+    padding: [10, 18, 0, 0],
     tzDate: zone ? (s) => uPlot.tzDate(new Date(s * 1000), zone) : undefined,
     legend: { show: false },
     cursor: readout ? { sync: { key: "charts" }, drag: { x: true, y: false }, points: { size: 6 } } : { show: false },
@@ -67,7 +67,7 @@ export function options(uPlot, el, series, paper) {
     bands: [{ series: [2, 1], fill: colours.band }],
     hooks: {
       drawClear: [(u) => drawFaults(u, series, colours)],
-      draw: [(u) => { drawOnset(u, el, colours); drawLines(u, lines, colours, font); }],
+      draw: [(u) => { const at = drawOnset(u, el, lines, colours, font); drawLines(u, lines, colours, font, at); }],
       setCursor: readout ? [(u) => { readout.textContent = reading(u, el); }] : [],
     },
   };
@@ -105,13 +105,14 @@ function drawFaults(u, series, colours) {
   ctx.restore();
 }
 
-function drawOnset(u, el, colours) {
+// An upright line where it began; returns its x, or -1.
+function drawOnset(u, el, lines, colours, font) {
   const onset = Number(el.dataset.onset);
-  if (!onset) return;
   const { ctx, bbox } = u;
-  const x = u.valToPos(onset / 1000, "x", true);
-  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const x = onset ? u.valToPos(onset / 1000, "x", true) : -1;
+  if (x < bbox.left || x > bbox.left + bbox.width) return -1;
   ctx.save();
+  ctx.font = scaled(font);
   ctx.strokeStyle = colours.text;
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
@@ -119,14 +120,20 @@ function drawOnset(u, el, colours) {
   ctx.moveTo(x, bbox.top);
   ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
-  label(ctx, say("onset"), x - 4 * devicePixelRatio, bbox.top + 12 * devicePixelRatio, colours.text, "right");
+  const crowded = lines.some((l) => Math.abs(u.valToPos(l.value, "y", true) - bbox.top) < 26 * devicePixelRatio);
+  const y = crowded ? bbox.top + bbox.height * 0.4 : bbox.top + 12 * devicePixelRatio;
+  const left = x > bbox.left + 60 * devicePixelRatio;
+  label(ctx, say("onset"), x + (left ? -4 : 4) * devicePixelRatio, y, colours.text, left ? "right" : "left");
   ctx.restore();
+  return x;
 }
 
-function drawLines(u, lines, colours, font) {
+// Alarm levels, dashed, with their values where the onset does not stand.
+function drawLines(u, lines, colours, font, onset) {
   const { ctx, bbox } = u;
+  const right = onset >= 0 && onset < bbox.left + 110 * devicePixelRatio;
   ctx.save();
-  ctx.font = font.replace(/^\d+/, (px) => Math.round(px * devicePixelRatio));
+  ctx.font = scaled(font);
   ctx.setLineDash([7 * devicePixelRatio, 5 * devicePixelRatio]);
   ctx.lineWidth = 2 * devicePixelRatio;
   for (const l of lines) {
@@ -137,11 +144,14 @@ function drawLines(u, lines, colours, font) {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    const below = y < bbox.top + 18 * devicePixelRatio;
-    label(ctx, `${say("threshold")} ${l.value}`, bbox.left + 5 * devicePixelRatio, y + (below ? 15 : -7) * devicePixelRatio, ctx.strokeStyle, "left");
+    const below = right || y < bbox.top + 18 * devicePixelRatio; // the curve is above the level there
+    const x = right ? bbox.left + bbox.width - 5 * devicePixelRatio : bbox.left + 5 * devicePixelRatio;
+    label(ctx, `${say("threshold")} ${l.value}`, x, y + (below ? 15 : -7) * devicePixelRatio, ctx.strokeStyle, right ? "right" : "left");
   }
   ctx.restore();
 }
+
+const scaled = (font) => font.replace(/^\d+/, (px) => Math.round(px * devicePixelRatio));
 
 function label(ctx, text, x, y, colour, align) {
   ctx.fillStyle = colour;

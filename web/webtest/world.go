@@ -189,6 +189,16 @@ func (rules) Thresholds(placement string) []web.Threshold {
 	return nil
 }
 
+// RaiseSmoke brings one more incident, as of now, with an ID of its own.
+func (w *World) RaiseSmoke() {
+	now := w.Clock.NowMS()
+	w.Raise(incidents.Incident{
+		ID: fmt.Sprintf("smoke%d", now), Hazard: "fire", Severity: "critical", Rule: "fire", Zone: "b17-2-stair", Places: []string{"b17-2-stair-3"},
+		Message: text("楼梯间起火", "Fire in the stairwell"), Do: doFire, When: "smoke > 0.3 dB/m", Onset: incidents.Time(now - 20_000), Opened: incidents.Time(now), Metric: "smoke", Value: 0.34, Threshold: 0.3, Likelihood: 0.97,
+	})
+	w.SetPlace("b17-2-stair-3", web.Hazard, "")
+}
+
 // Sample raises the incidents that a preview shows: one of each kind of work.
 func (w *World) Sample() {
 	now := w.Start

@@ -1,5 +1,6 @@
 // Command preview serves the pages with made-up data, to look at them without a
 // hub. It prints addresses that sign in at once; it is not for use on a network.
+// POST /raise brings a new incident while a page is open.
 package main
 
 import (
@@ -50,6 +51,7 @@ func run(addr string, quiet bool) error {
 		http.SetCookie(w, &http.Cookie{Name: "weishao_session", Value: world.NewSession(role), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusSeeOther)
 	})
+	mux.HandleFunc("POST /raise", func(w http.ResponseWriter, r *http.Request) { world.RaiseSmoke() })
 	server := &http.Server{Handler: mux}
 	go func() { // ends with server.Shutdown below
 		s.Run(ctx)
