@@ -38,6 +38,13 @@ func (u Unit) Known() bool { _, ok := units[u]; return ok }
 // Dimension names what the unit measures; "" for an unknown unit.
 func (u Unit) Dimension() string { return units[u].dim }
 
+// Scale places the unit in its dimension: value·factor + offset is the value in
+// the dimension's reference unit. The dimension is "" for an unknown unit.
+func (u Unit) Scale() (dimension string, factor, offset float64) {
+	s := units[u]
+	return s.dim, s.factor, s.offset
+}
+
 // Units lists every known unit, sorted.
 func Units() []string {
 	list := make([]string, 0, len(units))
