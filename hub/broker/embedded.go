@@ -86,11 +86,11 @@ func StartEmbedded(cfg EmbeddedConfig) (_ *Embedded, err error) {
 	if e.logNC, err = e.connect(userLog); err != nil {
 		return nil, err
 	}
-	nc, err := e.connect(userHub, nats.NoEcho())
+	nc, err := e.connect(userHub)
 	if err != nil {
 		return nil, err
 	}
-	e.natsConn = &natsConn{nc: nc}
+	e.natsConn = &natsConn{nc: nc, dial: e.srv.InProcessConn, secret: e.gate.secret, log: cfg.Log, closed: make(chan struct{})}
 	if cfg.Addr == "" {
 		return e, nil
 	}
@@ -169,17 +169,15 @@ func (e *Embedded) startServer() error {
 }
 
 // connect opens one of the hub's own connections, inside the process.
-func (e *Embedded) connect(user string, more ...nats.Option) (*nats.Conn, error) {
-	opts := append([]nats.Option{
+func (e *Embedded) connect(user string) (*nats.Conn, error) {
+	nc, err := nats.Connect("",
 		nats.InProcessServer(e.srv),
 		nats.UserInfo(user, e.gate.secret),
-		nats.Name("weishao-" + user),
+		nats.Name("weishao-"+user),
 		nats.MaxReconnects(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			e.cfg.Log.Error("connection inside the process", "user", user, "error", err)
-		}),
-	}, more...)
-	nc, err := nats.Connect("", opts...)
+		}))
 	if err != nil {
 		return nil, fmt.Errorf("broker: connecting inside the process as %s: %w", user, err)
 	}

@@ -3,7 +3,10 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -11,61 +14,91 @@ import (
 // natsConn is the hub's Conn inside the process: messages come over NATS, which
 // costs a fraction of an MQTT client's work.
 type natsConn struct {
-	nc *nats.Conn
+	nc     *nats.Conn // commands go out here
+	dial   func() (net.Conn, error)
+	secret string
+	log    *slog.Logger
 
 	mu     sync.Mutex
-	sub    *nats.Subscription
-	closed chan struct{}
+	tap    net.Conn // of the present tap; nil while there is none
 	notify func(bool)
+	closed chan struct{}
+	done   chan struct{} // closed when listen has returned; nil before Subscribe
 }
 
-// allNodes matches group/TYPE/node and below, on one subscription: NATS keeps
-// the order of messages within a subscription only, and a birth must not be
-// overtaken by the data it announces. The hub's own commands match too; NoEcho
-// keeps them away. STATE has a level less and does not match.
-var allNodes = subjectFilter("spBv1.0/+/+") + ".>"
-
-// maxPending bounds, in bytes, what waits for a handler. It does not block, so
-// this is never reached unless the process is starved.
-const maxPending = 64 << 20
+// tapRetry is the wait before a tap that was lost is opened again. The server
+// closes one that does not read, which needs a process starved for seconds.
+const tapRetry = 100 * time.Millisecond
 
 func (c *natsConn) Subscribe(h func(topic string, payload []byte)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sub != nil {
+	if c.done != nil {
 		return errors.New("broker: subscribed already")
 	}
-	topics := make(map[string]string) // by subject; only the one goroutine of the subscription uses it
-	done := make(chan struct{})
-	sub, err := c.nc.Subscribe(allNodes, func(m *nats.Msg) {
-		topic, ok := topics[m.Subject]
-		if !ok {
-			if len(topics) >= maxTopics {
-				clear(topics)
-			}
-			topic = topicOf(m.Subject)
-			topics[m.Subject] = topic
-		}
-		h(topic, m.Data)
-	})
+	t, err := c.open(h)
 	if err != nil {
-		return fmt.Errorf("broker: subscribing: %w", err)
+		return err
 	}
-	sub.SetClosedHandler(func(string) { close(done) })
-	if err := sub.SetPendingLimits(-1, maxPending); err != nil {
-		return fmt.Errorf("broker: subscribing: %w", err)
-	}
-	c.sub, c.closed = sub, done
-	// The server knows the subscription only once it has read it.
-	if err := c.nc.Flush(); err != nil {
-		return fmt.Errorf("broker: subscribing: %w", err)
-	}
+	c.tap, c.done = t.conn, make(chan struct{})
+	go c.listen(t, h)
 	return nil
 }
 
-// maxTopics bounds the memory for translated topics: a hostile but enrolled
-// gateway may invent device names without end.
-const maxTopics = 100_000
+func (c *natsConn) open(h func(topic string, payload []byte)) (*tap, error) {
+	conn, err := c.dial()
+	if err != nil {
+		return nil, fmt.Errorf("broker: listening inside the process: %w", err)
+	}
+	return dialTap(conn, userHub, c.secret, h)
+}
+
+// listen runs one tap after the other until Close.
+func (c *natsConn) listen(t *tap, h func(topic string, payload []byte)) {
+	defer close(c.done)
+	for {
+		err := t.run()
+		_ = t.conn.Close()
+		if !c.set(nil) {
+			return
+		}
+		c.log.Error("the hub stopped hearing its broker; listening again", "error", err)
+		for {
+			select {
+			case <-c.closed:
+				return
+			case <-time.After(tapRetry):
+			}
+			if t, err = c.open(h); err == nil {
+				break
+			}
+			c.log.Error("the hub cannot hear its broker", "error", err)
+		}
+		if !c.set(t.conn) {
+			_ = t.conn.Close()
+			return
+		}
+	}
+}
+
+// set makes conn the tap's connection and tells who wants to know; false once
+// closed.
+func (c *natsConn) set(conn net.Conn) bool {
+	c.mu.Lock()
+	select {
+	case <-c.closed:
+		c.mu.Unlock()
+		return false
+	default:
+	}
+	c.tap = conn
+	notify := c.notify
+	c.mu.Unlock()
+	if notify != nil {
+		notify(conn != nil)
+	}
+	return true
+}
 
 func (c *natsConn) Publish(topic string, payload []byte) error {
 	if err := c.nc.Publish(subjectOf(topic), payload); err != nil {
@@ -74,20 +107,32 @@ func (c *natsConn) Publish(topic string, payload []byte) error {
 	return nil
 }
 
-func (c *natsConn) Connected() bool { return c.nc.IsConnected() }
+func (c *natsConn) Connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nc.IsConnected() && (c.tap != nil || c.done == nil)
+}
 
 func (c *natsConn) NotifyState(f func(connected bool)) {
 	c.mu.Lock()
 	c.notify = f
 	c.mu.Unlock()
-	c.nc.SetDisconnectErrHandler(func(*nats.Conn, error) { f(false) })
-	c.nc.SetReconnectHandler(func(*nats.Conn) { f(true) })
 	f(c.Connected())
 }
 
 func (c *natsConn) Close() error {
 	c.mu.Lock()
-	done := c.closed
+	select {
+	case <-c.closed:
+		c.mu.Unlock()
+		return nil
+	default:
+	}
+	close(c.closed)
+	if c.tap != nil {
+		_ = c.tap.Close()
+	}
+	done := c.done
 	c.mu.Unlock()
 	c.nc.Close()
 	if done != nil {

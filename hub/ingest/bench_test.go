@@ -13,6 +13,7 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"weishao.dev/weishao/telemetry/record"
 	"weishao.dev/weishao/telemetry/sparkplug"
@@ -22,7 +23,7 @@ import (
 // when asked to: a process of its own, so that the hub's CPU can be told from it.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv("WEISHAO_TEST_LOAD"); addr != "" {
-		generate(addr, intEnv("WEISHAO_TEST_GATEWAYS"), intEnv("WEISHAO_TEST_MESSAGES"))
+		generate(addr, intEnv("WEISHAO_TEST_GATEWAYS"), intEnv("WEISHAO_TEST_MESSAGES"), intEnv("WEISHAO_TEST_RATE"))
 		return
 	}
 	os.Exit(m.Run())
@@ -45,17 +46,19 @@ const (
 
 var loadMetrics = []string{"gas.ch4", "co", "temperature", "humidity", "power"}
 
-func generate(addr string, gateways, messages int) {
+// generate sends from each gateway so many messages, rate a second of each or,
+// if that is 0, as fast as they are acknowledged.
+func generate(addr string, gateways, messages, rate int) {
 	var wg sync.WaitGroup
 	for i := range gateways {
-		wg.Go(func() { generateOne(addr, fmt.Sprintf("load-%d", i), messages) })
+		wg.Go(func() { generateOne(addr, fmt.Sprintf("load-%d", i), messages, rate) })
 	}
 	wg.Wait()
 }
 
 // generateOne is one gateway's session: births, then data within the window,
 // until all is acknowledged.
-func generateOne(addr, name string, messages int) {
+func generateOne(addr, name string, messages, rate int) {
 	const run = 1<<32 | 7
 	check := func(t mqtt.Token) {
 		if !t.WaitTimeout(time.Minute) || t.Error() != nil {
@@ -96,7 +99,11 @@ func generateOne(addr, name string, messages int) {
 		check(client.Publish(sparkplug.DeviceTopic(sparkplug.DBIRTH, "g", name, device), 0, false, sparkplug.AppendDeviceBirth(nil, &b)))
 	}
 	data := sparkplug.Data{Run: run, First: 1, Points: make([]sparkplug.Point, loadPoints)}
+	began := time.Now()
 	for i := range messages {
+		if rate > 0 {
+			time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate))))
+		}
 		now := time.Now().UnixMilli()
 		for j := range data.Points {
 			data.Points[j] = sparkplug.Point{Alias: uint64(sparkplug.AliasFirst + i%loadDevices*len(loadMetrics) + j%len(loadMetrics)), Time: now, Value: 20.5 + float64(j)}
@@ -118,26 +125,37 @@ func generateOne(addr, name string, messages int) {
 // the real log, fsynced, and reports the rate and the hub's own CPU.
 func BenchmarkBroker(b *testing.B) {
 	for _, gateways := range []int{2, 8, 32} {
-		b.Run(fmt.Sprintf("gateways=%d", gateways), func(b *testing.B) {
-			h := startHub(b, b.TempDir())
-			messages := max(1, b.N/loadPoints/gateways)
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), "WEISHAO_TEST_LOAD="+h.broker.Addr(),
-				fmt.Sprint("WEISHAO_TEST_GATEWAYS=", gateways), fmt.Sprint("WEISHAO_TEST_MESSAGES=", messages))
-			var out strings.Builder
-			cmd.Stdout, cmd.Stderr = &out, &out
-			b.ResetTimer()
-			cpu := ownCPU(b)
-			if err := cmd.Run(); err != nil {
-				b.Fatalf("load generator: %v\n%s", err, out.String())
-			}
-			cpu = ownCPU(b) - cpu
-			b.StopTimer()
-			readings := float64(gateways * messages * loadPoints)
-			b.ReportMetric(readings/b.Elapsed().Seconds(), "readings/s")
-			b.ReportMetric(float64(cpu.Microseconds())/readings, "hub-µs/reading")
-		})
+		b.Run(fmt.Sprintf("gateways=%d", gateways), func(b *testing.B) { load(b, gateways, 0, 0) })
 	}
+}
+
+// BenchmarkLinger shows what waiting for more readings buys where the log is idle
+// most of the time: 10,000 readings a second from 10 gateways.
+func BenchmarkLinger(b *testing.B) {
+	for _, linger := range []time.Duration{time.Nanosecond, 2 * time.Millisecond, 5 * time.Millisecond} {
+		b.Run(linger.String(), func(b *testing.B) { load(b, 10, 100, linger) })
+	}
+}
+
+func load(b *testing.B, gateways, rate int, linger time.Duration) {
+	h := startHub(b, b.TempDir(), func(c *Config) { c.Linger = linger })
+	messages := max(1, b.N/loadPoints/gateways)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "WEISHAO_TEST_LOAD="+h.broker.Addr(), fmt.Sprint("WEISHAO_TEST_GATEWAYS=", gateways),
+		fmt.Sprint("WEISHAO_TEST_MESSAGES=", messages), fmt.Sprint("WEISHAO_TEST_RATE=", rate))
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	b.ResetTimer()
+	cpu := ownCPU(b)
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("load generator: %v\n%s", err, out.String())
+	}
+	cpu = ownCPU(b) - cpu
+	b.StopTimer()
+	readings := float64(gateways * messages * loadPoints)
+	b.ReportMetric(readings/b.Elapsed().Seconds(), "readings/s")
+	b.ReportMetric(float64(cpu.Microseconds())/readings, "hub-µs/reading")
+	b.ReportMetric(readings/testutil.ToFloat64(h.in.metrics.records), "readings/record")
 }
 
 func ownCPU(b *testing.B) time.Duration {

@@ -27,7 +27,7 @@ func (in *Ingest) dispatch(m *message) {
 		}
 	}
 	n := r.node
-	n.lastSeen = in.now
+	n.lastSeen, in.size = in.now, len(m.payload)
 	if m.tooLarge {
 		in.refuse(n, r.dev, telemetry.BadSize, 1)
 		return

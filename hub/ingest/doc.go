@@ -42,6 +42,22 @@
 // where the certificate names one that the catalogue can convert. A reading
 // without a time has that of its message, or else of its arrival.
 //
+// # Cost
+//
+// Measured with BenchmarkBroker (real MQTT clients in another process, messages
+// of 10 readings, fsynced log, both on the same 2 cores, busy with other work too):
+// 400,000 to 870,000 readings a second at 1.07 to 1.27 µs of the hub's CPU each,
+// 4,000 readings to a record. The profile then: 38 % reading and routing MQTT in
+// nats-server, 10 % the pipe from it, 13 % this package (5 % decoding, 5 % checking),
+// 10 % JetStream and its fsyncs, 4 % encoding, 5 % garbage collection, most of it
+// nats-server's. Nothing is allocated per reading or per message here. What
+// helped: hearing NATS without its library (a fifth of all CPU, see broker's tap),
+// decoding DDATA in one step, handing messages over by the slice.
+//
+// Where readings come slowly the cost is per wake-up and fsync: at 10,000 readings
+// a second BenchmarkLinger took 45, 35 and 28 µs a reading with a Linger of 0, 2 and
+// 5 ms, which is why it is 5.
+//
 // # Bounds of time
 //
 // A reading more than MaxFuture ahead of the hub's clock or more than MaxPast

@@ -37,7 +37,7 @@ type Config struct {
 
 	Snapshot      string        // file that keeps the state, so that a start need not read the whole log
 	SnapshotEvery int           // records between two snapshots; default 5,000
-	Linger        time.Duration // how long a reading waits for others while the log is idle; default 2 ms
+	Linger        time.Duration // how long a reading waits for others while the log is idle; default 5 ms
 	GiveUp        time.Duration // how long a log that cannot be written is tried before Run fails; default 1 min
 
 	Metrics prometheus.Registerer // nil: not exported
@@ -69,6 +69,7 @@ type Ingest struct {
 	arrival int64  // of the last record closed; never goes back
 	pos     uint64 // position of the last record known to be in the log
 
+	size    int               // of the message at hand, in bytes
 	payload sparkplug.Payload // the message at hand; memory reused
 	data    sparkplug.Data
 }
@@ -82,13 +83,17 @@ type order struct {
 // ErrStopped says that ingest has ended.
 var ErrStopped = errors.New("ingest: stopped")
 
+// MaxAnnounce is how large the files of one Announce may be together, in bytes:
+// with a full batch they must fit one record.
+const MaxAnnounce = broker.MaxRecord - 2*maxBatchBytes
+
 // Open restores the state from the snapshot and the log. Run must follow.
 func Open(ctx context.Context, cfg Config) (*Ingest, error) {
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = 5000
 	}
 	if cfg.Linger == 0 {
-		cfg.Linger = 2 * time.Millisecond
+		cfg.Linger = 5 * time.Millisecond
 	}
 	if cfg.GiveUp == 0 {
 		cfg.GiveUp = time.Minute
@@ -128,6 +133,13 @@ func (in *Ingest) Handle(topic string, payload []byte) {
 // Announce puts entries into the log, in order, in one record, and returns when
 // they are there. Site and Rules records take effect that way.
 func (in *Ingest) Announce(ctx context.Context, entries ...record.Entry) error {
+	size := 0
+	for _, e := range entries {
+		size += sizeOf(e)
+	}
+	if size > MaxAnnounce {
+		return fmt.Errorf("ingest: %d bytes of files are too large for the log, which takes %d; split the site or shorten its texts", size, MaxAnnounce)
+	}
 	done := make(chan error, 1)
 	select {
 	case in.orders <- order{entries, done}:

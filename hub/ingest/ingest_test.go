@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -379,4 +380,35 @@ func TestAnnounceReturnsWhenCommitted(t *testing.T) {
 	if err := h.in.Announce(t.Context(), &record.Tick{}); err != ErrStopped {
 		t.Errorf("announced to a stopped hub: %v", err)
 	}
+}
+
+// An enrolled gateway that lies as much as a message can hold must not make a
+// record that the log refuses, which would end the hub.
+func TestHugeCertificatesFitTheLog(t *testing.T) {
+	h := startHub(t, t.TempDir())
+	g := h.gateway("a")
+	g.birth(live(7, 0, 1))
+	long := strings.Repeat("x", 900_000)
+	for range 12 {
+		g.publish(sparkplug.DBIRTH, "d", sparkplug.AppendDeviceBirth(nil, &sparkplug.DeviceBirth{Model: long[:450_000], Serial: long[450_001:]}))
+	}
+	var many []record.Run
+	for id := range uint64(20) {
+		r := record.Run{ID: 100 + id, Parent: 99 + id, Kind: record.Backlog, Oldest: 1, Next: 100_000}
+		for s := uint64(2); s < 15_000; s += 2 {
+			r.Lost = append(r.Lost, record.Range{From: s, To: s})
+		}
+		many = append(many, r)
+	}
+	g.birth(many...)
+	eventually(t, "the lies to be counted", func() bool { return h.bad(telemetry.BadPayload) == 1 })
+	if err := h.in.Announce(t.Context(), &record.Site{File: record.File{Data: make([]byte, MaxAnnounce+1)}}); err == nil {
+		t.Error("a site too large for the log was announced")
+	}
+	if err := h.in.Announce(t.Context(), &record.Site{File: record.File{Data: make([]byte, MaxAnnounce)}}); err != nil {
+		t.Error(err)
+	}
+	g.birth(live(7, 0, 1))
+	g.data(7, 1, 3)
+	g.acked(7, 3)
 }

@@ -40,14 +40,17 @@ const (
 )
 
 // losses are the ranges that a birth says will never come and that the log does
-// not say so of yet.
-func (n *nodeState) losses(b *record.NodeBirth) []*record.Lost {
-	var list []*record.Lost
+// not say so of yet; ok is false if there are more than any card can have.
+func (n *nodeState) losses(b *record.NodeBirth) (list []*record.Lost, ok bool) {
+	ranges := 0
 	for _, d := range b.Runs {
 		var committed uint64
 		var skips []record.Range
 		if r := n.byKey[runKey{d.Epoch, d.ID}]; r != nil {
 			committed, skips = r.Committed, r.Skips
+		}
+		if ranges += len(skips) + len(d.Lost); ranges > maxSkips {
+			return nil, false
 		}
 		report := func(want record.Range, reason string) {
 			for _, r := range uncovered(committed, skips, want) {
@@ -62,5 +65,5 @@ func (n *nodeState) losses(b *record.NodeBirth) []*record.Lost {
 			report(record.Range{From: 1, To: d.Oldest - 1}, reasonTrimmed)
 		}
 	}
-	return list
+	return list, true
 }

@@ -94,8 +94,13 @@ func (in *Ingest) nodeBirth(n *node, p *sparkplug.Payload) {
 		return
 	}
 	e := &record.NodeBirth{Node: n.Node, Ours: b.Ours, Epoch: b.Epoch, Runs: b.Runs}
+	lost, ok := n.losses(e)
+	if !ok {
+		in.log.Warn("birth certificate refused: too many lost ranges", "gateway", n.Node)
+		in.refuse(n, nil, telemetry.BadPayload, 1)
+		return
+	}
 	e.Forked = n.forked(e)
-	lost := n.losses(e)
 
 	n.session, n.births = true, n.births+1
 	n.bdSeq, n.hasBdSeq, n.version = b.BdSeq, b.HasBdSeq, b.Version
@@ -105,7 +110,7 @@ func (in *Ingest) nodeBirth(n *node, p *sparkplug.Payload) {
 	}
 	n.birth(e, unstamped)
 	in.batch.changed = append(in.batch.changed, n.nodeState)
-	in.batch.add(e, 64*len(e.Runs))
+	in.batch.add(e, in.size)
 	for _, l := range lost {
 		n.lose(n.run(l.Epoch, l.Run), l.Range, l.Reason, unstamped)
 		in.batch.add(l, 0)
@@ -180,7 +185,7 @@ func (in *Ingest) announce(d *device, p *sparkplug.Payload) {
 			e.IntervalMS = sn.Interval.Milliseconds()
 		}
 	}
-	in.batch.add(e, 32*len(b.Metrics))
+	in.batch.add(e, in.size)
 }
 
 // deviceDeath ends a device's session.

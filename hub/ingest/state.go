@@ -142,9 +142,13 @@ func (n *nodeState) run(epoch record.Epoch, id uint64) *runState {
 	return r
 }
 
-// maxKnownRuns bounds what is remembered of a gateway; an outage or a restart
-// makes a run. Committed ones are forgotten first, the oldest before others.
-const maxKnownRuns = 4096
+// Bounds of what is remembered of a gateway. An outage or a restart makes a run;
+// what a card drops is mostly one range.
+const (
+	maxKnownRuns = 4096
+	maxLosses    = 1024 // of one run, the newest
+	maxSkips     = 4096 // ranges of one birth and of the runs it declares
+)
 
 // birth takes over what a certificate of birth declares.
 func (n *nodeState) birth(b *record.NodeBirth, arrival int64) {
@@ -174,18 +178,24 @@ func (n *nodeState) birth(b *record.NodeBirth, arrival int64) {
 	n.forget()
 }
 
+// forget drops what is too much: runs that are committed to their end first,
+// then others that the gateway does not declare any more.
 func (n *nodeState) forget() {
 	excess := len(n.Runs) - maxKnownRuns
 	if excess <= 0 {
 		return
 	}
-	n.Runs = slices.DeleteFunc(n.Runs, func(r *runState) bool {
-		if excess == 0 || r.Declared || r.Committed+1 < r.Next {
-			return false
-		}
-		excess--
-		return true
-	})
+	drop := func(of func(r *runState) bool) {
+		n.Runs = slices.DeleteFunc(n.Runs, func(r *runState) bool {
+			if excess <= 0 || r.Declared || !of(r) {
+				return false
+			}
+			excess--
+			return true
+		})
+	}
+	drop(func(r *runState) bool { return r.Committed+1 >= r.Next })
+	drop(func(*runState) bool { return true })
 	n.index()
 }
 
@@ -203,7 +213,9 @@ func (n *nodeState) commit(r *runState, seq uint64) (drained bool) {
 
 // lose notes that a range will never come.
 func (n *nodeState) lose(r *runState, lost record.Range, reason string, arrival int64) (drained bool) {
-	r.Losses = append(r.Losses, loss{lost, reason, arrival})
+	if r.Losses = append(r.Losses, loss{lost, reason, arrival}); len(r.Losses) > maxLosses {
+		r.Losses = slices.Delete(r.Losses, 0, len(r.Losses)-maxLosses)
+	}
 	r.Committed, r.Skips = advance(r.Committed, addSkip(r.Skips, lost))
 	r.Next = max(r.Next, r.Committed+1)
 	return n.settle(r)
