@@ -1,0 +1,221 @@
+// Package backtest asks what rules would have said over recorded readings: it
+// writes the log that the readings would have made, and evaluates it with the
+// engine that the hub runs.
+//
+// The file's own times are kept, and the run ends with the file: nothing is
+// called unsupervised for being over.
+package backtest
+
+import (
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// unknownInterval is how long a recorded device that no site describes may be
+// silent before its values stop counting: recordings say nothing of it, and
+// meters that report on change are silent for many minutes.
+const unknownInterval = 15 * 60 * 1000 // ms
+
+// node is the gateway that devices without a full ID are given.
+const node = "backtest/file/"
+
+// Options say what to evaluate with.
+type Options struct {
+	Rules     []record.File // empty: the shipped pack
+	Site      *record.File  // nil: no site, every device is unknown
+	Placement string        // for devices that the site does not know; "": by metric
+	// Placements says it per device of the file, and goes before Placement.
+	Placements map[string]string
+	// Interval is how long an unknown device may be expected to be silent, in ms;
+	// 0: 15 min, since recordings say nothing of it.
+	Interval int64
+	// Until lets time pass on after the last reading, to this Unix ms; 0: the run
+	// ends with the readings.
+	Until    int64
+	Progress func(readings int64)
+}
+
+// Summary closes a run. Times are Unix ms.
+type Summary struct {
+	Readings int64
+	Devices  int
+	From, To int64
+	Raised   map[rules.Hazard]int
+}
+
+// Run evaluates readings, which must be in time order but for small disorder,
+// and hands each verdict to out. It stops at the first error of the readings.
+func Run(readings iter.Seq2[telemetry.Reading, error], opts Options, out func(rules.Verdict)) (Summary, error) {
+	r := &run{engine: rules.NewEngine(), opts: opts, out: out, known: map[string]*device{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
+	if r.opts.Interval == 0 {
+		r.opts.Interval = unknownInterval
+	}
+	if len(opts.Rules) == 0 {
+		r.opts.Rules = rules.Shipped()
+	}
+	for rd, err := range readings {
+		if err != nil {
+			return r.sum, err
+		}
+		if err := r.reading(rd); err != nil {
+			return r.sum, err
+		}
+	}
+	if r.sum.Readings == 0 {
+		return r.sum, errors.New("the file has no readings")
+	}
+	if err := r.flush(); err != nil || opts.Until <= r.rec.Arrival {
+		return r.sum, err
+	}
+	return r.sum, r.tickThrough(opts.Until)
+}
+
+type run struct {
+	engine *rules.Engine
+	opts   Options
+	out    func(rules.Verdict)
+	known  map[string]*device // by the name in the file
+	sum    Summary
+
+	rec   record.Record
+	seq   uint64
+	began bool
+}
+
+// device is one of the file's devices.
+type device struct {
+	id        string // group/node/device
+	placement string
+	birth     *record.DeviceBirth
+	fresh     bool // birth is in the record that is being filled
+	block     record.Readings
+}
+
+func (r *run) reading(rd telemetry.Reading) error {
+	if !r.began {
+		r.began = true
+		r.sum.From = rd.Time
+		if err := r.begin(rd.Time); err != nil {
+			return err
+		}
+	}
+	if rd.Time/1000 != r.rec.Arrival/1000 {
+		if err := r.flush(); err != nil {
+			return err
+		}
+		if err := r.tickThrough(rd.Time); err != nil {
+			return err
+		}
+	}
+	r.rec.Arrival = max(r.rec.Arrival, rd.Time)
+	d := r.known[rd.Device]
+	if d == nil {
+		d = r.meet(rd.Device)
+	}
+	if !slices.Contains(d.birth.Metrics, rd.Metric) {
+		r.announce(d, rd.Metric)
+	}
+	if len(d.block.Points) == 0 {
+		r.rec.Entries = append(r.rec.Entries, &d.block)
+	}
+	d.block.Points = append(d.block.Points, rd.Point)
+	r.sum.To = max(r.sum.To, rd.Time)
+	if r.sum.Readings++; r.opts.Progress != nil && r.sum.Readings%1_000_000 == 0 {
+		r.opts.Progress(r.sum.Readings)
+	}
+	return nil
+}
+
+func (r *run) begin(at int64) error {
+	r.rec.Arrival = at
+	if r.opts.Site != nil {
+		r.rec.Entries = append(r.rec.Entries, &record.Site{Version: "backtest", File: *r.opts.Site})
+	}
+	r.rec.Entries = append(r.rec.Entries, &record.Rules{Version: "backtest", Files: r.opts.Rules})
+	return r.flush()
+}
+
+func (r *run) meet(name string) *device {
+	id := name
+	if _, _, _, ok := telemetry.SplitDevice(name); !ok {
+		id = node + name
+	}
+	placement := r.opts.Placements[name]
+	if placement == "" {
+		placement = r.opts.Placement
+	}
+	d := &device{id: id, placement: placement, block: record.Readings{Device: id}, birth: &record.DeviceBirth{Device: id}}
+	r.known[name] = d
+	r.sum.Devices++
+	return d
+}
+
+// announce adds a metric to a device's birth certificate. An unknown device is
+// placed by what it measures, so the certificate is written anew, ahead of the
+// readings, whenever the file shows one more metric.
+func (r *run) announce(d *device, metric string) {
+	if !d.fresh {
+		d.fresh = true
+		d.birth = &record.DeviceBirth{Device: d.id, Placement: d.placement, IntervalMS: r.opts.Interval, Metrics: slices.Clone(d.birth.Metrics)}
+		r.rec.Entries = append(r.rec.Entries, d.birth)
+	}
+	d.birth.Metrics = append(d.birth.Metrics, metric)
+}
+
+// tickThrough lets time pass up to t. Where the file is silent for long, ticks
+// come ever more seldom: hold times end on the second, silence is found within
+// a sixteenth of its length, and an empty night costs next to nothing.
+func (r *run) tickThrough(t int64) error {
+	start := r.rec.Arrival
+	for now := start + 1000; now < t; now += max(1000, (now-start)/16/1000*1000) {
+		r.rec.Arrival = now
+		r.rec.Entries = append(r.rec.Entries, &record.Tick{})
+		if err := r.flush(); err != nil {
+			return err
+		}
+	}
+	r.rec.Arrival = max(r.rec.Arrival, t)
+	return nil
+}
+
+func (r *run) flush() error {
+	if len(r.rec.Entries) == 0 {
+		return nil
+	}
+	r.rec.Entries = append(r.rec.Entries, &record.Tick{})
+	r.seq++
+	r.rec.Seq = r.seq
+	err := r.engine.Apply(&r.rec, r)
+	for _, e := range r.rec.Entries {
+		switch e := e.(type) {
+		case *record.Readings:
+			e.Points = e.Points[:0]
+		case *record.DeviceBirth:
+			for _, d := range r.known {
+				d.fresh = d.fresh && d.birth != e
+			}
+		}
+	}
+	r.rec.Entries = r.rec.Entries[:0]
+	return err
+}
+
+// Verdict implements rules.Output.
+func (r *run) Verdict(v rules.Verdict) {
+	if v.Event == rules.Raise {
+		r.sum.Raised[v.Hazard]++
+	}
+	v.Device = strings.TrimPrefix(v.Device, node)
+	v.Place = strings.TrimPrefix(v.Place, node)
+	v.Zone = strings.TrimPrefix(v.Zone, node)
+	r.out(v)
+}
+
+// Derived implements rules.Output.
+func (r *run) Derived(rules.DerivedSample) {}

@@ -1,0 +1,92 @@
+package lang
+
+import "weishao.dev/weishao/telemetry"
+
+// Op is what a Node does.
+type Op uint8
+
+const (
+	OpConst   Op = iota // K
+	OpMetric            // the last value of Metric
+	OpWindow            // Fn over the readings of Metric in the last Window
+	OpAge               // ms since Metric was last measured
+	OpNeg               // −X
+	OpAdd               // X + Y
+	OpSub               // X − Y
+	OpMul               // X · Y
+	OpDiv               // X / Y
+	OpCount             // of the devices: those for which X is true
+	OpLess              // X < Y
+	OpEqual             // X == Y
+	OpNot               // not X
+	OpAnd               // X and Y
+	OpOr                // X or Y
+	OpAny               // X is true for one of the devices
+	OpAll               // X is true for each of the devices
+	OpBetween           // local time of day is in [From, To), past midnight if To <= From
+	OpChanged           // Metric changed its value in the last Window
+)
+
+// Fn is what a window computes.
+type Fn uint8
+
+const (
+	FnAvg Fn = iota
+	FnMin
+	FnMax
+	FnSpread
+	FnSlope // per minute
+	FnCount
+	FnChanged
+)
+
+// FnNames are the functions as they are written.
+var FnNames = [...]string{"avg", "min", "max", "spread", "slope", "count", "changed"}
+
+// Node is an expression that has been checked. Numbers are in the unit that
+// Unit names, so a run of the program converts nothing.
+type Node struct {
+	Op       Op
+	X, Y     *Node
+	K        float64
+	Metric   string
+	Fn       Fn
+	Window   int64 // ms
+	From, To int   // minutes since midnight
+	Unit     string
+	Off      int
+
+	scale  scale
+	affine bool   // a temperature on a scale with a zero of its own, not a difference
+	subj   string // the metric whose conversions apply
+}
+
+// Bool reports whether the node is a condition.
+func (n *Node) Bool() bool { return n.Op >= OpLess }
+
+// Program is a checked condition.
+type Program struct {
+	Text    string // as printed
+	Root    *Node
+	Metrics []string // outside any, all and count of devices, sorted
+	Grouped []string // inside them, sorted
+	Timed   bool     // its truth may change with time alone
+}
+
+// Walk calls f for each node, parents first; grouped is true inside any, all
+// and count.
+func (n *Node) Walk(f func(n *Node, grouped bool)) { n.walk(f, false) }
+
+func (n *Node) walk(f func(*Node, bool), grouped bool) {
+	if n == nil {
+		return
+	}
+	f(n, grouped)
+	grouped = grouped || n.Op == OpAny || n.Op == OpAll || n.Op == OpCount
+	n.X.walk(f, grouped)
+	n.Y.walk(f, grouped)
+}
+
+var offsetUnits = map[string]bool{"°C": true, "℃": true, "°F": true, "K": true}
+
+func isTemperature(u telemetry.Unit) bool { return u.Dimension() == "temperature" }
