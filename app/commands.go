@@ -1,0 +1,260 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"weishao.dev/weishao/access"
+)
+
+// command is one of weishao's commands, named by one or two words.
+type command struct {
+	name  string
+	args  string // after the flags, for the usage line
+	short string
+	long  string
+	run   func(c *call) error
+}
+
+// call is one invocation of a command.
+type call struct {
+	ctx            context.Context
+	flags          *flag.FlagSet
+	args           []string
+	stdout, stderr io.Writer
+	logger         *slog.Logger
+}
+
+// parse reads the flags that the command has declared; the rest is in c.args.
+func (c *call) parse(min, max int) error {
+	if err := c.flags.Parse(c.args); err != nil {
+		return err
+	}
+	c.args = c.flags.Args()
+	if len(c.args) < min || max >= 0 && len(c.args) > max {
+		return usageError(fmt.Sprintf("%d arguments given, see --help", len(c.args)))
+	}
+	return nil
+}
+
+// need refuses a flag that was left empty.
+func need(name, value string) error {
+	if value == "" {
+		return usageError("--" + name + " is needed, see --help")
+	}
+	return nil
+}
+
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// errReported ends a command with exit code 1 whose text is printed already.
+var errReported = errors.New("reported")
+
+func commands() []command {
+	return []command{
+		{"demo", "", "a neighbourhood with simulated sensors, nothing to set up", demoHelp, runDemo},
+		{"hub", "", "run the hub from a configuration file", hubHelp, runHub},
+		{"sign-in", "", "print a one-time sign-in link; makes the first user too", signInHelp, runSignIn},
+		{"token", "", "print an API token for a user, once", tokenHelp, runToken},
+		{"gateway-enrol", "", "print a gateway's credentials, once, as JSON", enrolHelp, runEnrol},
+		{"rules check", "FILE|DIR...", "check rule files: every mistake with file:line:column", checkHelp, runRulesCheck},
+		{"rules test", "FILE|DIR...", "run scenario files against rules", testHelp, runRulesTest},
+		{"rules backtest", "", "what rules would have said over recorded readings", backtestHelp, runBacktest},
+		{"rules replay", "", "evaluate a hub's stored log again and compare the verdicts", replayHelp, runReplay},
+		{"bench ingest", "", "measure a hub under real MQTT traffic", benchHelp, runBench},
+		{"version", "", "print the version", "Prints the version of this binary.", runVersion},
+	}
+}
+
+// Main runs one command and returns the process's exit code: 0 done, 1 failed,
+// 2 called wrongly. It returns when the command is done or ctx ends.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd, rest := find(args)
+	if cmd == nil {
+		return help(args, stdout, stderr)
+	}
+	c := &call{ctx: ctx, args: rest, stdout: stdout, stderr: stderr, flags: flag.NewFlagSet("weishao "+cmd.name, flag.ContinueOnError),
+		logger: slog.New(slog.NewTextHandler(stderr, nil))}
+	c.flags.SetOutput(io.Discard)
+	var shown bool
+	c.flags.Usage = func() {
+		shown = true
+		fmt.Fprintf(stdout, "Usage: weishao %s [flags] %s\n\n%s\n\nFlags:\n", cmd.name, cmd.args, strings.TrimSpace(cmd.long))
+		c.flags.SetOutput(stdout)
+		c.flags.PrintDefaults()
+		c.flags.SetOutput(io.Discard)
+	}
+	err := cmd.run(c)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errReported):
+		return 1
+	case errors.As(err, &usage), !c.flags.Parsed(), shown:
+		fmt.Fprintf(stderr, "weishao %s: %v\n", cmd.name, err)
+		return 2
+	}
+	fmt.Fprintf(stderr, "weishao %s: %v\n", cmd.name, err)
+	return 1
+}
+
+// find takes the longest command name that args begin with.
+func find(args []string) (*command, []string) {
+	list := commands()
+	for n := min(2, len(args)); n > 0; n-- {
+		name := strings.Join(args[:n], " ")
+		for i := range list {
+			if list[i].name == name {
+				return &list[i], args[n:]
+			}
+		}
+	}
+	return nil, nil
+}
+
+func help(args []string, stdout, stderr io.Writer) int {
+	out, code := stdout, 0
+	if len(args) > 0 && args[0] != "help" && args[0] != "--help" && args[0] != "-h" {
+		fmt.Fprintf(stderr, "weishao: unknown command %q\n\n", strings.Join(args[:min(2, len(args))], " "))
+		out, code = stderr, 2
+	}
+	fmt.Fprintf(out, "Weishao (微哨) watches residential buildings for gas, fire and flying-wire charging.\n\nUsage: weishao COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(out, "  %-15s %s\n", c.name, c.short)
+	}
+	fmt.Fprintf(out, "\nBegin with `weishao demo`. `weishao COMMAND --help` tells more of each.\n")
+	return code
+}
+
+const hubHelp = `
+Runs the hub: broker, ingest, log, rules, incidents, history and pages in one
+process, from one strict YAML file. A mistake in the file is reported with
+file:line:column before anything starts. SIGHUP reads the site and the rules
+again; both versions stay in the log. The smallest file is
+
+    data: ./data
+    http: {addr: "127.0.0.1:8080"}
+    mqtt: {addr: "127.0.0.1:1883"}
+
+and docs/hub.yaml shows every key.`
+
+func runHub(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := need("config", *file); err != nil {
+		return err
+	}
+	cfg, err := LoadHubConfig(*file)
+	if err != nil {
+		return err
+	}
+	h, err := OpenHub(c.ctx, cfg, c.logger)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "weishao hub: pages on %s, MQTT on %s\n", h.URL(), h.MQTT())
+	return h.Run(c.ctx)
+}
+
+const signInHelp = `
+Asks the running hub for a link that signs one person in, once, within 15
+minutes. The user is made if there is none yet: this is how the first operator
+comes in. Roles: warden, officer, operator.`
+
+func runSignIn(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	user := c.flags.String("user", "", "the user's `ID`, as in the site file where the person is there")
+	role := c.flags.String("role", "", "warden, officer or operator")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := errors.Join(need("config", *file), need("user", *user), need("role", *role)); err != nil {
+		return usageError(err.Error())
+	}
+	if !access.Role(*role).Valid() {
+		return usageError(fmt.Sprintf("--role %q: one of warden, officer, operator", *role))
+	}
+	var reply secretReply
+	if err := c.ask(*file, "/sign-in", signInRequest{User: *user, Role: *role}, &reply); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, reply.Secret)
+	return nil
+}
+
+const tokenHelp = `
+Prints an API token for a user that exists. It is shown once: the hub keeps
+only its hash. Send it as "Authorization: Bearer TOKEN".`
+
+func runToken(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	user := c.flags.String("user", "", "the user's `ID`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := errors.Join(need("config", *file), need("user", *user)); err != nil {
+		return usageError(err.Error())
+	}
+	var reply secretReply
+	if err := c.ask(*file, "/token", tokenRequest{User: *user}, &reply); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, reply.Secret)
+	return nil
+}
+
+const enrolHelp = `
+Gives a gateway its credentials and prints them once, as JSON, beside the
+running hub. Enrolling a gateway again replaces its password. The gateway may
+publish below its own node only.`
+
+func runEnrol(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	group := c.flags.String("group", "", "the gateway's `GROUP`")
+	node := c.flags.String("node", "", "the gateway's `NODE`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := errors.Join(need("config", *file), need("group", *group), need("node", *node)); err != nil {
+		return usageError(err.Error())
+	}
+	var reply Enrolment
+	if err := c.ask(*file, "/gateway-enrol", enrolRequest{Group: *group, Node: *node}, &reply); err != nil {
+		return err
+	}
+	enc := json.NewEncoder(c.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(reply)
+}
+
+func (c *call) ask(file, path string, question, reply any) error {
+	cfg, err := LoadHubConfig(file)
+	if err != nil {
+		return err
+	}
+	return callControl(c.ctx, cfg.Data, path, question, reply)
+}
+
+func runVersion(c *call) error {
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, Version)
+	return nil
+}
+
+// Version is set by the release build.
+var Version = "0.1.0-dev"

@@ -1,0 +1,362 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/rules/backtest"
+	"weishao.dev/weishao/rules/scenario"
+	"weishao.dev/weishao/site"
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/readings"
+	"weishao.dev/weishao/telemetry/record"
+)
+
+const checkHelp = `
+Checks rule files, and folders of them (*.yaml), as one pack: syntax, metric
+names, units, dimensions. Prints nothing and exits with 0 when all is well, or
+prints every mistake as file:line:column: text and exits with 1.`
+
+func runRulesCheck(c *call) error {
+	siteFile := c.flags.String("site", "", "site `FILE`, for its own metrics and its LEL setting")
+	if err := c.parse(1, -1); err != nil {
+		return err
+	}
+	cat := telemetry.NewCatalogue(telemetry.LEL{})
+	if *siteFile != "" {
+		s, err := loadSite(*siteFile)
+		if err != nil {
+			return c.report(err)
+		}
+		cat = s.Catalogue
+	}
+	files, err := ruleFiles(c.args)
+	if err != nil {
+		return err
+	}
+	if _, err := rules.Load(cat, files); err != nil {
+		return c.report(err)
+	}
+	return nil
+}
+
+// report prints mistakes bare, as file:line:column: text, for editors to read.
+func (c *call) report(err error) error {
+	fmt.Fprintln(c.stderr, err)
+	return errReported
+}
+
+func loadSite(path string) (*site.Site, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the site file: %w", err)
+	}
+	return site.Load(path, data)
+}
+
+// ruleFiles reads rule files, and of each folder its *.yaml files in order of
+// name. Scenario files (*.test.yaml) are not rules.
+func ruleFiles(paths []string) ([]record.File, error) {
+	var names []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, fmt.Errorf("rules: %w", err)
+		}
+		if !info.IsDir() {
+			names = append(names, p)
+			continue
+		}
+		in, err := yamlFiles(p)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, in...)
+	}
+	var files []record.File
+	for _, n := range names {
+		data, err := os.ReadFile(n)
+		if err != nil {
+			return nil, fmt.Errorf("rules: %w", err)
+		}
+		files = append(files, record.File{Name: n, Data: data})
+	}
+	return files, nil
+}
+
+func yamlFiles(dir string) ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml")) && !strings.HasSuffix(path, ".test.yaml") {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("rules: no *.yaml file in %s", dir)
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+const backtestHelp = `
+Evaluates rules over recorded readings and prints what they would have raised
+and when. The file is CSV, plain or gzipped, with the header
+time,device,metric,value[,quality]; time is RFC 3339 or Unix seconds. The run
+keeps the file's times and ends with the file. With --json each line is one
+object: raise, clear or revised, and at the end a summary.
+
+    weishao rules backtest --readings kitchen.csv.gz --placement kitchen_gas`
+
+func runBacktest(c *call) error {
+	file := c.flags.String("readings", "", "recorded readings, `FILE.csv[.gz]`")
+	rulesDir := c.flags.String("rules", "", "rule file or `DIR` (default: the shipped pack)")
+	siteFile := c.flags.String("site", "", "site `FILE` (default: none, every device is unknown)")
+	placement := c.flags.String("placement", "", "what devices that the site does not know watch, such as dwelling_feeder (default: by their metrics)")
+	asJSON := c.flags.Bool("json", false, "one JSON object a line")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := need("readings", *file); err != nil {
+		return err
+	}
+	opts := backtest.Options{Placement: *placement, Progress: func(n int64) { fmt.Fprintf(c.stderr, "%d million readings\n", n/1_000_000) }}
+	cat, err := backtestInputs(*rulesDir, *siteFile, &opts)
+	if err != nil {
+		return c.report(err)
+	}
+	f, err := os.Open(*file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	print := c.printVerdict
+	if *asJSON {
+		print = c.printVerdictJSON
+	}
+	sum, err := backtest.Run(readings.Read(*file, f, cat), opts, print)
+	if err != nil {
+		return c.report(err)
+	}
+	return c.printSummary(sum, *asJSON)
+}
+
+func backtestInputs(rulesDir, siteFile string, opts *backtest.Options) (*telemetry.Catalogue, error) {
+	cat := telemetry.NewCatalogue(telemetry.LEL{})
+	if siteFile != "" {
+		s, err := loadSite(siteFile)
+		if err != nil {
+			return nil, err
+		}
+		data, err := os.ReadFile(siteFile)
+		if err != nil {
+			return nil, err
+		}
+		cat, opts.Site = s.Catalogue, &record.File{Name: siteFile, Data: data}
+	}
+	if rulesDir != "" {
+		files, err := ruleFiles([]string{rulesDir})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := rules.Load(cat, files); err != nil {
+			return nil, err
+		}
+		opts.Rules = files
+	}
+	return cat, nil
+}
+
+// backtestLine is one line of `rules backtest --json`.
+type backtestLine struct {
+	Event      rules.Event    `json:"event"`
+	Time       string         `json:"time"`
+	Onset      string         `json:"onset"`
+	Cleared    string         `json:"cleared,omitempty"`
+	Rule       string         `json:"rule"`
+	Hazard     rules.Hazard   `json:"hazard"`
+	Severity   rules.Severity `json:"severity"`
+	Place      string         `json:"place"`
+	Device     string         `json:"device"`
+	Value      float64        `json:"value"`
+	Likelihood float64        `json:"likelihood"`
+}
+
+type summaryLine struct {
+	Event    string               `json:"event"`
+	Readings int64                `json:"readings"`
+	Devices  int                  `json:"devices"`
+	From     string               `json:"from"`
+	To       string               `json:"to"`
+	Raised   map[rules.Hazard]int `json:"raised"`
+}
+
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func (c *call) printVerdictJSON(v rules.Verdict) {
+	l := backtestLine{Event: v.Event, Time: stamp(v.Time), Onset: stamp(v.Onset), Rule: v.Rule, Hazard: v.Hazard, Severity: v.Severity,
+		Place: v.Place, Device: v.Device, Value: v.Value, Likelihood: v.Likelihood}
+	if v.Cleared != 0 {
+		l.Cleared = stamp(v.Cleared)
+	}
+	_ = json.NewEncoder(c.stdout).Encode(l) // a closed pipe ends the process
+}
+
+func (c *call) printVerdict(v rules.Verdict) {
+	fmt.Fprintf(c.stdout, "%s  %-7s %-12s %-9s %s  %s", stamp(v.Time), v.Event, v.Hazard, v.Severity, v.Device, v.Rule)
+	if v.Metric != "" {
+		fmt.Fprintf(c.stdout, "  %s = %.4g", v.Metric, v.Value)
+	}
+	if v.Reason != "" {
+		fmt.Fprintf(c.stdout, "  (%s)", v.Reason)
+	}
+	fmt.Fprintf(c.stdout, "  since %s\n", stamp(v.Onset))
+}
+
+func (c *call) printSummary(s backtest.Summary, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(c.stdout).Encode(summaryLine{"summary", s.Readings, s.Devices, stamp(s.From), stamp(s.To), s.Raised})
+	}
+	fmt.Fprintf(c.stdout, "%d readings of %d devices from %s to %s: ", s.Readings, s.Devices, stamp(s.From), stamp(s.To))
+	if len(s.Raised) == 0 {
+		_, err := fmt.Fprintln(c.stdout, "nothing raised")
+		return err
+	}
+	var parts []string
+	for h, n := range s.Raised {
+		parts = append(parts, fmt.Sprintf("%s %d", h, n))
+	}
+	slices.Sort(parts)
+	_, err := fmt.Fprintf(c.stdout, "raised %s\n", strings.Join(parts, ", "))
+	return err
+}
+
+const replayHelp = `
+Reads a stopped hub's log from its first record, evaluates the rules again and
+compares the verdicts with those that the hub kept: same IDs, same times, byte
+for byte. Exits with 0 when they agree.`
+
+func runReplay(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := need("config", *file); err != nil {
+		return err
+	}
+	cfg, err := LoadHubConfig(*file)
+	if err != nil {
+		return err
+	}
+	res, err := Replay(c.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "log positions %d to %d: %d verdicts, %d kept by the hub\n", res.From, res.To, res.Verdicts, res.Kept)
+	if res.Difference != "" {
+		return errors.New(res.Difference)
+	}
+	fmt.Fprintln(c.stdout, "all agree, byte for byte")
+	return nil
+}
+
+// ReplayResult compares a replay with what the hub kept.
+type ReplayResult struct {
+	From, To       uint64
+	Verdicts, Kept int
+	Difference     string // the first one; empty when there is none
+}
+
+// compareVerdicts notes the first difference between two lists of verdicts as
+// JSON, both in log order.
+func compareVerdicts(replayed, kept [][]byte) string {
+	for i := range min(len(replayed), len(kept)) {
+		if !bytes.Equal(replayed[i], kept[i]) {
+			return fmt.Sprintf("verdict %d differs:\n replayed %s\n kept     %s", i, replayed[i], kept[i])
+		}
+	}
+	if len(replayed) != len(kept) {
+		return fmt.Sprintf("the replay gives %d verdicts, the hub kept %d", len(replayed), len(kept))
+	}
+	return ""
+}
+
+const testHelp = `
+Runs scenario files (*.test.yaml): made-up series and the verdicts that they
+must give. Folders are searched. Each test prints one line; what went wrong
+stands below it with file:line:column. docs/rules.md shows the format.`
+
+func runRulesTest(c *call) error {
+	rulesDir := c.flags.String("rules", "", "rule file or `DIR` (default: the shipped pack)")
+	if err := c.parse(1, -1); err != nil {
+		return err
+	}
+	pack := rules.Shipped()
+	cat := telemetry.NewCatalogue(telemetry.LEL{})
+	if *rulesDir != "" {
+		var err error
+		if pack, err = ruleFiles([]string{*rulesDir}); err != nil {
+			return err
+		}
+		if _, err := rules.Load(cat, pack); err != nil {
+			return c.report(err)
+		}
+	}
+	files, err := scenarioFiles(c.args)
+	if err != nil {
+		return err
+	}
+	passed, failed := 0, 0
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		results, err := scenario.Run(name, data, cat, pack)
+		if err != nil {
+			return c.report(err)
+		}
+		for _, r := range results {
+			if len(r.Problems) == 0 {
+				passed++
+				fmt.Fprintf(c.stdout, "ok    %s: %s\n", name, r.Name)
+				continue
+			}
+			failed++
+			fmt.Fprintf(c.stdout, "FAIL  %s: %s\n      %s\n", name, r.Name, strings.Join(r.Problems, "\n      "))
+		}
+	}
+	fmt.Fprintf(c.stdout, "%d passed, %d failed\n", passed, failed)
+	if failed > 0 {
+		return errReported
+	}
+	return nil
+}
+
+func scenarioFiles(paths []string) ([]string, error) {
+	var names []string
+	for _, p := range paths {
+		err := filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && (path == p || strings.HasSuffix(path, ".test.yaml")) {
+				names = append(names, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no *.test.yaml file in %s", strings.Join(paths, ", "))
+	}
+	return names, nil
+}
