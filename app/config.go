@@ -11,6 +11,7 @@ import (
 
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
 )
 
 // HubConfig is the hub's configuration file. Relative paths are relative to
@@ -30,6 +31,7 @@ type HubConfig struct {
 	// Set by the demo and by tests, never by the file.
 	Clock     telemetry.Clock `yaml:"-"`
 	Placement string          `yaml:"-"` // for devices that neither site nor birth places
+	SiteFile  *record.File    `yaml:"-"` // goes before Site
 }
 
 // HTTPConfig is where pages and API are served.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -134,20 +135,47 @@ func runBacktest(c *call) error {
 	if err != nil {
 		return c.report(err)
 	}
-	f, err := os.Open(*file)
+	in, err := readings.Open(*file, cat)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer in.Close()
 	print := c.printVerdict
 	if *asJSON {
 		print = c.printVerdictJSON
 	}
-	sum, err := backtest.Run(readings.Read(*file, f, cat), opts, print)
+	var bad badLines
+	sum, err := backtest.Run(in.Tolerant(bad.note), opts, print)
+	bad.report(c.stderr)
 	if err != nil {
 		return c.report(err)
 	}
 	return c.printSummary(sum, *asJSON)
+}
+
+// badLines counts what a recording has that no sensor can have said.
+type badLines struct {
+	saturated, left int
+	first           *readings.LineError // of those left out
+}
+
+func (b *badLines) note(e *readings.LineError) {
+	if e.Bad == telemetry.BadRange {
+		b.saturated++
+		return
+	}
+	if b.left++; b.first == nil {
+		b.first = e
+	}
+}
+
+func (b *badLines) report(w io.Writer) {
+	if b.saturated > 0 {
+		fmt.Fprintf(w, "%d values out of range taken as a saturated sensor\n", b.saturated)
+	}
+	if b.left > 0 {
+		fmt.Fprintf(w, "%d lines left out, the first: %v\n", b.left, b.first)
+	}
 }
 
 func backtestInputs(rulesDir, siteFile string, opts *backtest.Options) (*telemetry.Catalogue, error) {
