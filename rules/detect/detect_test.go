@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"weishao.dev/weishao/rules/detect/sim"
+	"weishao.dev/weishao/internal/sim"
 	"weishao.dev/weishao/telemetry"
 )
 

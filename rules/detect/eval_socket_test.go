@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"weishao.dev/weishao/rules/detect/sim"
+	"weishao.dev/weishao/internal/sim"
 )
 
 // spoil adds relative noise and quantisation to a value.

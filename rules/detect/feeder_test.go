@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"weishao.dev/weishao/rules/detect/sim"
+	"weishao.dev/weishao/internal/sim"
 )
 
 // simulatedHouse runs a day of a house, with a charger plugged in at the given

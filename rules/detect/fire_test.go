@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"weishao.dev/weishao/rules/detect/sim"
+	"weishao.dev/weishao/internal/sim"
 )
 
 // EN 54-5 class A1 response windows, in seconds, from 25 °C (M: provisional).

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"weishao.dev/weishao/rules/detect/sim"
+	"weishao.dev/weishao/internal/sim"
 )
 
 const sure = 0.9 // the likelihood at which the shipped rules raise

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"weishao.dev/weishao/rules/detect/sim"
+	"weishao.dev/weishao/internal/sim"
 )
 
 // drawCharger is a random charger of FACTS' kinds: 60–520 W, lead and lithium,
