@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,14 +25,16 @@ import (
 // Config is a gateway's configuration. Relative paths are relative to the file.
 // testdata/gateway.yaml is a worked example.
 type Config struct {
-	Pos     conf.Pos        `yaml:"-"`
-	Group   conf.At[string] `yaml:"group"`
-	Node    conf.At[string] `yaml:"node"`
-	MQTT    MQTT            `yaml:"mqtt"`
-	Outbox  Outbox          `yaml:"outbox"`
-	Nodes   []yaml.Node     `yaml:"devices"` // see Device; decoded by Load and New
-	Devices []Device        `yaml:"-"`
-	Version string          `yaml:"-"` // of the program, for the birth certificate
+	Pos     conf.Pos          `yaml:"-"`
+	Group   conf.At[string]   `yaml:"group"`
+	Node    conf.At[string]   `yaml:"node"`
+	MQTT    MQTT              `yaml:"mqtt"`
+	Outbox  Outbox            `yaml:"outbox"`
+	Rules   []conf.At[string] `yaml:"rules"`   // files, or folders of *.yaml, that say what is urgent; default the shipped pack
+	Metrics conf.At[string]   `yaml:"metrics"` // loopback address on which /metrics is served; default: not served
+	Nodes   []yaml.Node       `yaml:"devices"` // see Device; decoded by Load and New
+	Devices []Device          `yaml:"-"`
+	Version string            `yaml:"-"` // of the program, for the birth certificate
 }
 
 // MQTT says how to reach the hub's broker.
@@ -169,6 +172,7 @@ func (c *Config) check(kinds map[string]Factory, errs *conf.Errors) {
 	name("node", c.Node, c.Pos)
 	c.MQTT.check(errs)
 	c.Outbox.check(errs)
+	checkMetrics(errs, c.Metrics)
 	if len(c.Devices) == 0 && len(c.Nodes) == 0 {
 		errs.Add(c.Pos, "there are no devices: list at least one under \"devices\"")
 	}
@@ -186,6 +190,18 @@ func (c *Config) check(kinds map[string]Factory, errs *conf.Errors) {
 			errs.Add(d.Kind.Pos, "unknown kind %q (one of %s)%s", d.Kind.V, strings.Join(kindNames(kinds), ", "), telemetry.Suggest(d.Kind.V, kindNames(kinds)))
 		}
 		duration(errs, "interval", d.Interval, minInterval, maxInterval)
+	}
+}
+
+// checkMetrics refuses an address that others than this machine could reach: what
+// is served there asks nobody who they are.
+func checkMetrics(errs *conf.Errors, addr conf.At[string]) {
+	if addr.V == "" {
+		return
+	}
+	host, _, err := net.SplitHostPort(addr.V)
+	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		errs.Add(addr.Pos, "metrics %q is not an address of this machine alone: write 127.0.0.1:9617", addr.V)
 	}
 }
 
@@ -270,14 +286,18 @@ func (c *Config) resolve(dir string) {
 	if c.Outbox.Dir.V == "" {
 		c.Outbox.Dir.V = "outbox"
 	}
-	for _, p := range []*string{&c.Outbox.Dir.V, &c.MQTT.PasswordFile.V, &c.MQTT.CA.V, &c.MQTT.Cert.V, &c.MQTT.Key.V} {
+	paths := []*string{&c.Outbox.Dir.V, &c.MQTT.PasswordFile.V, &c.MQTT.CA.V, &c.MQTT.Cert.V, &c.MQTT.Key.V}
+	for i := range c.Rules {
+		paths = append(paths, &c.Rules[i].V)
+	}
+	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
 }
 
-// tls is nil without encryption.
+// tls is nil without encryption. Its errors are of type conf.Errors, or the URL's.
 func (m *MQTT) tls() (*tls.Config, error) {
 	u, err := url.Parse(m.URL.V)
 	if err != nil || u.Scheme != "ssl" && u.Scheme != "wss" {
@@ -287,17 +307,17 @@ func (m *MQTT) tls() (*tls.Config, error) {
 	if m.CA.V != "" {
 		pem, err := os.ReadFile(m.CA.V)
 		if err != nil {
-			return nil, fmt.Errorf("mqtt.ca: %w", err)
+			return nil, conf.Errors{{Pos: m.CA.Pos, Text: fmt.Sprintf("ca: %v", err)}}
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mqtt.ca: %s holds no certificate in PEM", m.CA.V)
+			return nil, conf.Errors{{Pos: m.CA.Pos, Text: fmt.Sprintf("ca: %s holds no certificate in PEM", m.CA.V)}}
 		}
 	}
 	if m.Cert.V != "" {
 		cert, err := tls.LoadX509KeyPair(m.Cert.V, m.Key.V)
 		if err != nil {
-			return nil, fmt.Errorf("mqtt.cert: %w", err)
+			return nil, conf.Errors{{Pos: m.Cert.Pos, Text: fmt.Sprintf("cert: %v", err)}}
 		}
 		t.Certificates = []tls.Certificate{cert}
 	}

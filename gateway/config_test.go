@@ -79,6 +79,8 @@ func TestMistakes(t *testing.T) {
 		"max-bytes":             `3:21: max_bytes: "120" is not a size`,
 		"max-bytes-small":       "3:21: max_bytes 10KB is less than 1MB",
 		"max-age":               "3:19: max_age 1s is not between",
+		"metrics":               `3:10: metrics "0.0.0.0:9617" is not an address of this machine alone`,
+		"ca":                    "3:36: ca: open testdata/bad/nowhere",
 		"commit-interval":       "3:27: commit_interval 1h0m0s is not between 10ms and 1m0s",
 	}
 	entries, err := os.ReadDir("testdata/bad")

@@ -42,8 +42,8 @@ type Gateway struct {
 	probes  []*probe
 }
 
-// New builds the devices and opens the outbox. Errors are of the configuration, or
-// outbox.ErrLocked; neither a disk that fails nor a broker that is away is one.
+// New builds the devices and opens the outbox. Errors are of the configuration, of
+// type conf.Errors where the file has them, or outbox.ErrLocked; neither a disk that fails nor a broker that is away is one.
 func New(cfg *Config, deps Deps) (*Gateway, error) {
 	if deps.Log == nil {
 		return nil, errors.New("gateway: no logger given")
@@ -58,7 +58,7 @@ func New(cfg *Config, deps Deps) (*Gateway, error) {
 	g.sampler = newSampler(deps.Clock, deps.Catalogue, g.urgency())
 	tls, err := cfg.MQTT.tls()
 	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
+		return nil, err
 	}
 	g.box, err = outbox.Open(outbox.Options{Dir: cfg.Outbox.Dir.V, MaxBytes: cfg.Outbox.maxBytes,
 		MaxAge: time.Duration(cfg.Outbox.MaxAge.V), FS: deps.FS, Log: deps.Log})
@@ -69,18 +69,26 @@ func New(cfg *Config, deps Deps) (*Gateway, error) {
 	if url == "" {
 		url = "tcp://127.0.0.1:1883"
 	}
-	infos := make([]devices.Info, len(g.probes))
-	for i, p := range g.probes {
-		infos[i] = p.info
-	}
 	g.session, err = session.New(session.Config{Group: cfg.Group.V, Node: cfg.Node.V, URL: url,
 		Username: cfg.MQTT.Username.V, Password: cfg.MQTT.Password, TLS: tls, Version: cfg.Version,
 		MaxReadings: cfg.MQTT.MaxReadings.V, BacklogRate: cfg.MQTT.BacklogRate.V,
-	}, session.Deps{Outbox: g.box, Devices: infos, Unit: g.unit, Clock: deps.Clock, Log: deps.Log})
+	}, session.Deps{Outbox: g.box, Devices: g.Devices(), Unit: g.unit, Clock: deps.Clock, Log: deps.Log})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), g.box.Close())
 	}
 	return g, nil
+}
+
+// Node is the gateway's name, "group/node".
+func (g *Gateway) Node() string { return telemetry.NodeID(g.cfg.Group.V, g.cfg.Node.V) }
+
+// Devices is what the gateway announces of its devices.
+func (g *Gateway) Devices() []devices.Info {
+	infos := make([]devices.Info, len(g.probes))
+	for i, p := range g.probes {
+		infos[i] = p.info
+	}
+	return infos
 }
 
 func (g *Gateway) buildDevices() error {
@@ -145,7 +153,7 @@ func (g *Gateway) urgency() func(*probe, telemetry.Point) bool {
 
 // Run samples and sends until ctx ends. See the package's doc for how it stops.
 func (g *Gateway) Run(ctx context.Context) error {
-	g.deps.Log.Info("gateway starts", "node", telemetry.NodeID(g.cfg.Group.V, g.cfg.Node.V), "devices", len(g.probes), "broker", g.cfg.MQTT.URL.V)
+	g.deps.Log.Info("gateway starts", "node", g.Node(), "devices", len(g.probes), "broker", g.cfg.MQTT.URL.V)
 	// What carries readings outlives what makes them, so that the last are kept.
 	carry, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

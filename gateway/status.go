@@ -32,7 +32,7 @@ type DeviceStatus struct {
 
 // Status is a snapshot.
 func (g *Gateway) Status() Status {
-	s := Status{Node: g.cfg.Group.V + "/" + g.cfg.Node.V, Session: g.session.Status(), Outbox: g.box.Status()}
+	s := Status{Node: g.Node(), Session: g.session.Status(), Outbox: g.box.Status()}
 	for _, p := range g.probes {
 		p.mu.Lock()
 		s.Devices = append(s.Devices, p.status)
