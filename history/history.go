@@ -1,3 +1,8 @@
+// Package history says what a store of time series is to the rest of the hub:
+// readings go in with the log position that they came with, and charts come out.
+// What it holds is made from the log and may lag behind it; the log is what
+// verdicts depend on. embedded is the store that needs no server, influx the one
+// on an InfluxDB server.
 package history
 
 import (

@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"gateway":   {"telemetry", "site", "devices", "rules"},
 	"incidents": {"telemetry", "site", "rules"},
 	"history":   {"telemetry"},
-	"access":    {},
+	"access":    {"telemetry"}, // a gateway's credentials are for a group and a node, whose names have telemetry's rules
 	"hub":       {"telemetry", "site", "rules", "incidents", "history"},
 	"web":       {"telemetry", "site", "incidents", "history"},
 	"app":       {"telemetry", "site", "devices", "rules", "gateway", "incidents", "history", "access", "hub", "web"},
