@@ -219,3 +219,19 @@ func (g *Gateway) commitAlarms(ctx context.Context) {
 		}
 	}
 }
+
+// Describe builds the devices of a configuration and says what they are, without an
+// outbox or a session: for checking a configuration beside a gateway that runs.
+func Describe(cfg *Config, deps Deps) ([]devices.Info, error) {
+	if deps.Catalogue == nil {
+		deps.Catalogue = telemetry.NewCatalogue(telemetry.LEL{})
+	}
+	g := &Gateway{cfg: cfg, deps: deps}
+	if err := g.buildDevices(); err != nil {
+		return nil, err
+	}
+	if _, err := cfg.MQTT.tls(); err != nil {
+		return nil, err
+	}
+	return g.Devices(), nil
+}

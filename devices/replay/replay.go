@@ -89,7 +89,7 @@ func read(name string, r *readings.Reader, opts Options) (*File, error) {
 		}
 		p := byName[reading.Device]
 		if p == nil {
-			p = &player{file: f}
+			p = &player{file: f, name: reading.Device}
 			p.info.ID = reading.Device[strings.LastIndexByte(reading.Device, '/')+1:]
 			byName[reading.Device] = p
 			f.players = append(f.players, p)
@@ -183,6 +183,7 @@ func (f *File) Bad() int { return f.bad }
 // player is one device of a file.
 type player struct {
 	file *File
+	name string // in the file
 	info devices.Info
 	rows []row
 }

@@ -1,0 +1,123 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"weishao.dev/weishao/gateway"
+	"weishao.dev/weishao/gateway/edgerules"
+	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// Run runs the gateway of a configuration file until ctx ends.
+func Run(ctx context.Context, file string, log *slog.Logger) error {
+	p, err := load(file, log)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(p.cfg, p.deps)
+	if err != nil {
+		return err
+	}
+	p.watch.Announce(g.Node(), g.Devices())
+	ctx, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	if p.cfg.Metrics.V != "" {
+		serve, err := listenMetrics(p.cfg.Metrics, g, log)
+		if err != nil {
+			stop()
+			return errors.Join(err, g.Close())
+		}
+		others.Go(func() { serve(ctx) })
+	}
+	others.Go(func() { p.watch.Run(ctx) })
+	err = g.Run(ctx)
+	stop()
+	others.Wait()
+	log.Info("gateway stopped", "node", g.Node())
+	return err
+}
+
+// Check reads a configuration as Run does, builds its devices, and says what it
+// has. It leaves the outbox alone: a gateway may be running on it.
+func Check(file string, out io.Writer) error {
+	p, err := load(file, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	infos, err := gateway.Describe(p.cfg, p.deps)
+	if err != nil {
+		return err
+	}
+	for _, d := range infos {
+		fmt.Fprintf(out, "%-24s %-18s every %-6s %s\n", d.ID, d.Placement, d.Interval, strings.Join(d.Metrics, ", "))
+	}
+	fmt.Fprintf(out, "%s: %s/%s, %d devices; no mistakes found\n", file, p.cfg.Group.V, p.cfg.Node.V, len(infos))
+	return nil
+}
+
+// parts are what a gateway is made of.
+type parts struct {
+	cfg   *gateway.Config
+	deps  gateway.Deps
+	watch *edgerules.Watch
+}
+
+func load(file string, log *slog.Logger) (*parts, error) {
+	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
+	kinds := Kinds(catalogue)
+	cfg, err := gateway.Load(file, kinds)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Version = Version
+	files, err := ruleFiles(cfg.Rules)
+	if err != nil {
+		return nil, err
+	}
+	watch, err := edgerules.New(edgerules.Config{Files: files, Catalogue: catalogue, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: filepath.Dir(file), Catalogue: catalogue, Urgent: watch.Urgent}
+	return &parts{cfg, deps, watch}, nil
+}
+
+// ruleFiles reads what "rules" names: files, and of folders their *.yaml files but
+// for scenarios (*.test.yaml).
+func ruleFiles(paths []conf.At[string]) ([]record.File, error) {
+	var files []record.File
+	var errs conf.Errors
+	for _, p := range paths {
+		err := filepath.WalkDir(p.V, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || path != p.V && !isRules(path) {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			files = append(files, record.File{Name: path, Data: data})
+			return err
+		})
+		if err != nil {
+			errs.Add(p.Pos, "rules: %v", err)
+		}
+	}
+	if len(paths) > 0 && len(files) == 0 && len(errs) == 0 {
+		errs.Add(paths[0].Pos, "rules: no *.yaml file in %s", paths[0].V)
+	}
+	return files, errs.Err()
+}
+
+func isRules(path string) bool {
+	ext := filepath.Ext(path)
+	return (ext == ".yaml" || ext == ".yml") && !strings.HasSuffix(path, ".test"+ext)
+}
