@@ -6,7 +6,8 @@ import "time"
 // Speed times as fast from the moment it was made, so that a demonstration's
 // hour passes in a minute. All parts of one process share one Clock.
 type Clock struct {
-	origin time.Time // wall time at which the clock was made
+	origin time.Time     // wall time at which the clock was made
+	ahead  time.Duration // of the wall clock, at origin
 	speed  float64
 }
 
@@ -19,13 +20,23 @@ func NewClock(speed float64) Clock {
 	return Clock{origin: time.Now(), speed: speed}
 }
 
+// NewClockAt is NewClock, showing at now. A scaled clock that is made again over
+// the same data goes on where the one before it ended: time does not go back.
+func NewClockAt(at time.Time, speed float64) Clock {
+	if speed <= 0 {
+		speed = 1
+	}
+	now := time.Now()
+	return Clock{origin: now, ahead: at.Sub(now), speed: speed}
+}
+
 // Now is the clock's present time.
 func (c Clock) Now() time.Time {
 	now := time.Now()
 	if c.speed == 0 {
 		return now
 	}
-	return c.origin.Add(time.Duration(float64(now.Sub(c.origin)) * c.speed))
+	return c.origin.Add(c.ahead + time.Duration(float64(now.Sub(c.origin))*c.speed))
 }
 
 // NowMS is Now as Unix milliseconds.

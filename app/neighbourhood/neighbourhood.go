@@ -11,6 +11,7 @@
 package neighbourhood
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -29,6 +30,13 @@ var siteYAML []byte
 
 // SiteFile is the neighbourhood's site file.
 func SiteFile() record.File { return record.File{Name: "neighbourhood/site.yaml", Data: siteYAML} }
+
+// WardensFile is the neighbourhood's site file without the buildings: its people
+// and their roster, for a recording from rooms that no site knows.
+func WardensFile() record.File {
+	people, _, _ := bytes.Cut(siteYAML, []byte("        buildings:\n"))
+	return record.File{Name: "neighbourhood/wardens.yaml", Data: people}
+}
 
 // Gateway is one of the neighbourhood's gateways with its devices.
 type Gateway struct {

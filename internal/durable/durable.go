@@ -1,12 +1,16 @@
 // Package durable replaces a file so that a crash at any moment leaves either
-// the old content or the new, whole.
+// the old content or the new, whole; and it locks one.
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 )
+
+// ErrLocked is what Lock wraps when another process has the lock.
+var ErrLocked = errors.New("another process is using it")
 
 // WriteFile writes data beside path, fsyncs it, renames it over path and fsyncs
 // the directory.
