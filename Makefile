@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X weishao.dev/weishao/app.Version=$(VERSION)
+LDFLAGS := -s -w -X weishao.dev/weishao/app.Version=$(VERSION) -X weishao.dev/weishao/app/edge.Version=$(VERSION)
 
 .PHONY: help build demo test unit check cross race soak bench fuzz screenshots clean
 

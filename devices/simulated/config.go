@@ -28,7 +28,8 @@ import (
 //     charger: {power: 240, battery: lead_acid, depth: 0.8, after: 10s, every: 24h}
 //
 // Parts may stand together: a room with fire and gas. house and charger share one
-// meter. Times count from the device's first reading.
+// meter. Times count from "start", or else from the device's first reading: then a
+// gateway that is started again begins its story again.
 type Own struct {
 	Pos      conf.Pos `yaml:"-"`
 	Simulate Config   `yaml:"simulate"`
@@ -38,7 +39,8 @@ type Own struct {
 // ({}) is one in which nothing happens.
 type Config struct {
 	Pos     conf.Pos     `yaml:"-"`
-	Seed    int64        `yaml:"seed"` // default: by the device's id
+	Seed    int64        `yaml:"seed"`  // default: by the device's id
+	Start   time.Time    `yaml:"start"` // when the story begins; default: with the first reading
 	Gas     *GasPart     `yaml:"gas"`
 	House   *struct{}    `yaml:"house"`
 	Charger *ChargerPart `yaml:"charger"`
@@ -101,7 +103,11 @@ func (o *Own) Device(info devices.Info) (devices.Device, error) {
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}
-	return New(info, &Start{}, channels...), nil
+	start := &Start{}
+	if !c.Start.IsZero() {
+		start = StartAt(c.Start)
+	}
+	return New(info, start, channels...), nil
 }
 
 // SeedOf is the seed of a device that is given none.

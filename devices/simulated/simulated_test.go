@@ -188,3 +188,18 @@ func TestPartsAnnounceTheirMetrics(t *testing.T) {
 		}
 	}
 }
+
+// A story with a start goes on where it is when the gateway is started again.
+func TestStoryThatStartsAtATime(t *testing.T) {
+	day := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // synctest's clock begins here
+	leak := func(start time.Time) []float64 {
+		d := device(t, "{start: "+start.Format(time.RFC3339)+", gas: {volume: 8, leak: 2, after: 1m}}")
+		return series(run(t, d, 10*time.Second), "gas.ch4")
+	}
+	if fresh := leak(day); fresh[len(fresh)-1] > 2 {
+		t.Errorf("the leak has not begun, and there is %.1f %%LEL", fresh[len(fresh)-1])
+	}
+	if later := leak(day.Add(-10 * time.Minute)); later[0] < 20 {
+		t.Errorf("9 minutes after the leak began there is %.1f %%LEL", later[0])
+	}
+}
