@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 
 	shoutmail "github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
@@ -68,11 +70,19 @@ func (c *mail) Send(ctx context.Context, m Message) (string, error) {
 	}
 	err = client.DialAndSendWithContext(ctx, msg)
 	if err != nil && !msg.IsDelivered() { // a farewell that fails after delivery is no failure
-		var refused *gomail.SendError
-		permanent := errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500
-		return "", c.fail(permanent, "%v", err)
+		return "", c.fail(permanentMail(err), "%v", err)
 	}
 	return c.clean(msg.ServerResponse()), nil
+}
+
+// permanentMail: the server refused the message or its recipients for good, or
+// does not know the password. What it says before is about the server itself.
+func permanentMail(err error) bool {
+	if refused, ok := errors.AsType[*gomail.SendError](err); ok {
+		return !refused.IsTemp() && refused.ErrorCode() >= 500
+	}
+	answer, ok := errors.AsType[*textproto.Error](err)
+	return ok && slices.Contains([]int{530, 534, 535, 538}, answer.Code) // RFC 4954
 }
 
 func (c *mail) compose(m Message) (*gomail.Msg, error) {

@@ -61,8 +61,8 @@ func TestServiceThatHangs(t *testing.T) {
 	}
 }
 
-// mailServer speaks just enough SMTP to refuse at a chosen command. A real mail
-// server is in the integration tests.
+// mailServer speaks just enough SMTP to refuse at a chosen command. The real mail
+// server is in mailpit_test.go.
 func mailServer(t *testing.T, refuse map[string]string) (address string, mails <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
