@@ -35,6 +35,8 @@ type Config struct {
 	Site  *site.Site
 	Clock telemetry.Clock // stamps arrivals and ticks
 
+	Placement string // of devices that announce none; the site's word goes before it
+
 	Snapshot      string        // file that keeps the state, so that a start need not read the whole log
 	SnapshotEvery int           // records between two snapshots; default 5,000
 	Linger        time.Duration // how long a reading waits for others while the log is idle; default 5 ms

@@ -180,6 +180,9 @@ func (in *Ingest) announce(d *device, p *sparkplug.Payload) {
 	d.targets = newTargets(in.site, d.id, b.Metrics)
 	e := &record.DeviceBirth{Device: d.id, Model: b.Model, Serial: b.Serial, Placement: b.Placement,
 		IntervalMS: b.IntervalMS, Metrics: d.targets.metrics()}
+	if e.Placement == "" {
+		e.Placement = in.cfg.Placement
+	}
 	if b.IntervalMS == 0 && !d.node.Ours {
 		if sn := in.site.Nodes[d.node.Node]; sn != nil {
 			e.IntervalMS = sn.Interval.Milliseconds()

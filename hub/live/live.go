@@ -1,13 +1,18 @@
 // Package live is what the hub knows at this moment: each device's last values,
-// who is online, what was announced. It is a view of the log, kept in memory for
-// the pages; nothing is decided from it.
+// who is online, what was announced, and which places are in danger or not
+// watched. It is a view of the log and of the verdicts that the rules gave, kept
+// in memory for the pages; nothing is decided from it.
+//
+// One goroutine applies records; readers see the view between two of them and
+// may hold it up for no longer than a copy takes.
 package live
 
 import (
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 
+	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
@@ -15,15 +20,21 @@ import (
 
 // Device is the present state of one device.
 type Device struct {
-	ID         string                     `json:"id"`
-	Model      string                     `json:"model,omitempty"`
-	Serial     string                     `json:"serial,omitempty"`
-	Announced  string                     `json:"announced,omitempty"` // placement in its birth certificate
-	IntervalMS int64                      `json:"interval_ms,omitempty"`
-	Metrics    []string                   `json:"metrics"`
-	Dead       bool                       `json:"dead,omitempty"` // its own or its gateway's certificate of death was the last word
-	LastSeen   int64                      `json:"last_seen"`      // arrival of its last reading, Unix ms
-	Last       map[string]telemetry.Point `json:"last"`           // newest by sampling time
+	ID         string            `json:"id"`
+	Model      string            `json:"model,omitempty"`
+	Serial     string            `json:"serial,omitempty"`
+	Announced  string            `json:"announced,omitempty"` // placement in its birth certificate
+	IntervalMS int64             `json:"interval_ms,omitempty"`
+	Metrics    []string          `json:"metrics"`
+	Dead       bool              `json:"dead,omitempty"` // its own or its gateway's certificate of death was the last word
+	LastSeen   int64             `json:"last_seen"`      // arrival of its last reading, Unix ms
+	Last       []telemetry.Point `json:"last"`           // newest of each metric by sampling time
+	Derived    []telemetry.Point `json:"derived,omitempty"`
+
+	// Known only in what Devices and Device answer.
+	At     *site.Device `json:"-"` // where it sits, made up where the site does not know it
+	InSite bool         `json:"-"`
+	Online bool         `json:"-"` // not dead, and not called unsupervised
 }
 
 // Node is the present state of one gateway.
@@ -45,41 +56,70 @@ type View struct {
 	nodes   map[string]*Node
 	site    *site.Site
 	now     int64
+	places  places
+	feed    feed
 }
 
 // NewView is an empty view.
 func NewView() *View {
-	return &View{devices: map[string]*Device{}, nodes: map[string]*Node{}, site: site.Empty()}
+	return &View{devices: map[string]*Device{}, nodes: map[string]*Node{}, site: site.Empty(), places: newPlaces()}
 }
 
-// Apply takes in one record.
-func (v *View) Apply(rec *record.Record) {
+// Apply takes in one record and what the rules made of it. Nothing of it is kept
+// but strings.
+func (v *View) Apply(rec *record.Record, verdicts []rules.Verdict, derived []rules.DerivedSample) {
+	next := loadSite(rec)
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	v.now = rec.Arrival
+	if next != nil {
+		v.site = next
+	}
 	for _, e := range rec.Entries {
-		switch e := e.(type) {
-		case *record.Readings:
-			v.readings(e, rec.Arrival)
-		case *record.DeviceBirth:
-			v.deviceBirth(e, rec.Arrival)
-		case *record.DeviceDeath:
-			v.device(e.Device).Dead = true
-		case *record.NodeBirth:
-			n := v.node(e.Node, rec.Arrival)
-			n.Online, n.Ours, n.Forked, n.Since = true, e.Ours, e.Forked, rec.Arrival
-			n.Epoch = epochString(e.Epoch)
-		case *record.NodeDeath:
-			n := v.node(e.Node, rec.Arrival)
-			n.Online, n.Since = false, rec.Arrival
-			for id, d := range v.devices {
-				if telemetry.NodeOf(id) == e.Node {
-					d.Dead = true
-				}
+		v.entry(e, rec.Arrival)
+	}
+	for i := range derived {
+		d := v.device(derived[i].Device)
+		d.Derived = put(d.Derived, derived[i].Point)
+	}
+	changed := v.places.apply(verdicts)
+	v.mu.Unlock()
+	v.feed.publish(changed)
+}
+
+// loadSite is the site that a record puts into effect, nil for none. It is read
+// before the view is locked: a large one takes a while.
+func loadSite(rec *record.Record) (s *site.Site) {
+	for _, e := range rec.Entries {
+		if e, ok := e.(*record.Site); ok {
+			if loaded, err := site.Load(e.File.Name, e.File.Data); err == nil {
+				s = loaded
 			}
-		case *record.Site:
-			if s, err := site.Load(e.File.Name, e.File.Data); err == nil {
-				v.site = s
+		}
+	}
+	return s
+}
+
+func (v *View) entry(e record.Entry, arrival int64) {
+	switch e := e.(type) {
+	case *record.Readings:
+		v.readings(e, arrival)
+	case *record.DeviceBirth:
+		v.deviceBirth(e, arrival)
+	case *record.DeviceDeath:
+		v.device(e.Device).Dead = true
+	case *record.NodeBirth:
+		n := v.node(e.Node, arrival)
+		n.Online, n.Ours, n.Forked, n.Since = true, e.Ours, e.Forked, arrival
+		n.Epoch = ""
+		if !e.Epoch.IsZero() {
+			n.Epoch = e.Epoch.String()
+		}
+	case *record.NodeDeath:
+		n := v.node(e.Node, arrival)
+		n.Online, n.Since = false, arrival
+		for id, d := range v.devices {
+			if telemetry.NodeOf(id) == e.Node {
+				d.Dead = true
 			}
 		}
 	}
@@ -87,20 +127,32 @@ func (v *View) Apply(rec *record.Record) {
 
 func (v *View) readings(e *record.Readings, arrival int64) {
 	d := v.device(e.Device)
-	d.Dead, d.LastSeen = false, arrival
-	for _, p := range e.Points {
-		last, ok := d.Last[p.Metric]
-		if !ok && !slices.Contains(d.Metrics, p.Metric) {
-			d.Metrics = append(d.Metrics, p.Metric)
-		}
-		if p.Quality.Fault() {
-			p.Value = 0 // nothing was measured
-		}
-		if !ok || p.Time >= last.Time {
-			d.Last[p.Metric] = p
-		}
+	if !e.Backlog {
+		d.Dead = false
+	}
+	d.LastSeen = arrival
+	for i := range e.Points {
+		d.Last = put(d.Last, e.Points[i])
 	}
 	v.node(telemetry.NodeOf(e.Device), arrival)
+}
+
+// put keeps the newest point of each metric. A device has few, and the strings
+// of one log are mostly the same pointers, so that looking through them is
+// cheaper than hashing.
+func put(last []telemetry.Point, p telemetry.Point) []telemetry.Point {
+	if p.Quality.Fault() {
+		p.Value = 0 // nothing was measured
+	}
+	for i := range last {
+		if last[i].Metric == p.Metric {
+			if p.Time >= last[i].Time {
+				last[i] = p
+			}
+			return last
+		}
+	}
+	return append(last, p)
 }
 
 func (v *View) deviceBirth(e *record.DeviceBirth, arrival int64) {
@@ -113,7 +165,7 @@ func (v *View) deviceBirth(e *record.DeviceBirth, arrival int64) {
 func (v *View) device(id string) *Device {
 	d := v.devices[id]
 	if d == nil {
-		d = &Device{ID: id, Last: map[string]telemetry.Point{}}
+		d = &Device{ID: id}
 		v.devices[id] = d
 	}
 	return d
@@ -143,21 +195,29 @@ func (v *View) Site() *site.Site {
 	return v.site
 }
 
+// SetSite puts a site into effect without a record, after a Restore.
+func (v *View) SetSite(s *site.Site) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.site = s
+}
+
 // Devices lists all devices by ID: those that reported or were announced, and
 // those that the site names and nobody has heard of.
 func (v *View) Devices() []Device {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	list := make([]Device, 0, len(v.devices))
+	silent := v.places.silent()
+	list := make([]Device, 0, len(v.devices)+len(v.site.Devices))
 	for _, d := range v.devices {
-		list = append(list, d.copy())
+		list = append(list, v.answer(d, silent))
 	}
 	for id := range v.site.Devices {
 		if v.devices[id] == nil {
-			list = append(list, Device{ID: id, Dead: true})
+			list = append(list, v.answer(&Device{ID: id, Dead: true}, silent))
 		}
 	}
-	slices.SortFunc(list, func(a, b Device) int { return compare(a.ID, b.ID) })
+	slices.SortFunc(list, func(a, b Device) int { return strings.Compare(a.ID, b.ID) })
 	return list
 }
 
@@ -167,10 +227,27 @@ func (v *View) Device(id string) (d Device, ok bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if d := v.devices[id]; d != nil {
-		return d.copy(), true
+		return v.answer(d, v.places.silent()), true
 	}
 	_, known := v.site.Devices[id]
-	return Device{ID: id, Dead: true}, known
+	return v.answer(&Device{ID: id, Dead: true}, v.places.silent()), known
+}
+
+// answer is a copy for a caller, with what the site and the verdicts say.
+func (v *View) answer(d *Device, silent silence) Device {
+	c := *d
+	c.Metrics, c.Last, c.Derived = slices.Clone(d.Metrics), slices.Clone(d.Last), slices.Clone(d.Derived)
+	metrics := c.Metrics
+	for _, p := range d.Last {
+		if !slices.Contains(metrics, p.Metric) {
+			metrics = append(metrics, p.Metric)
+		}
+	}
+	c.Metrics = metrics
+	_, c.InSite = v.site.Devices[d.ID]
+	c.At = v.site.Resolve(d.ID, d.Announced, metrics, "")
+	c.Online = !d.Dead && !silent.covers(d.ID, c.At.Place.ID)
+	return c
 }
 
 // Nodes lists all gateways by ID, those included that only the site names.
@@ -186,22 +263,6 @@ func (v *View) Nodes() []Node {
 			list = append(list, Node{ID: id})
 		}
 	}
-	slices.SortFunc(list, func(a, b Node) int { return compare(a.ID, b.ID) })
+	slices.SortFunc(list, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
 	return list
-}
-
-func (d *Device) copy() Device {
-	c := *d
-	c.Metrics, c.Last = slices.Clone(d.Metrics), maps.Clone(d.Last)
-	return c
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -2,61 +2,62 @@ package live
 
 import (
 	"encoding/json"
-
-	"github.com/google/uuid"
-
-	"weishao.dev/weishao/site"
-	"weishao.dev/weishao/telemetry"
-	"weishao.dev/weishao/telemetry/record"
+	"slices"
 )
 
-type snapshot struct {
-	Now     int64              `json:"now"`
-	Devices map[string]*Device `json:"devices"`
-	Nodes   map[string]*Node   `json:"nodes"`
+// Frozen is the view at one moment, on its way to disk.
+type Frozen struct {
+	Now     int64            `json:"now"`
+	Devices []Device         `json:"devices"`
+	Nodes   []Node           `json:"nodes"`
+	Normal  map[string]int64 `json:"normal"` // since when, of places that were something else before
 }
 
-// Snapshot is the view as bytes. The site is not in it: the caller's next
-// records, or SetSite, bring it.
-func (v *View) Snapshot() ([]byte, error) {
+// Freeze copies the view, which goes on; encoding the copy is the slow part and
+// may be done elsewhere. The site and the verdicts that hold are not in it: the
+// caller has them and brings them back with SetSite and SetActive.
+func (v *View) Freeze() *Frozen {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return json.Marshal(snapshot{Now: v.now, Devices: v.devices, Nodes: v.nodes})
-}
-
-// Restore takes a snapshot back.
-func (v *View) Restore(b []byte) error {
-	var s snapshot
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.now = s.Now
-	if s.Devices != nil {
-		v.devices = s.Devices
-	}
-	if s.Nodes != nil {
-		v.nodes = s.Nodes
-	}
+	f := &Frozen{Now: v.now, Devices: make([]Device, 0, len(v.devices)), Nodes: make([]Node, 0, len(v.nodes)), Normal: map[string]int64{}}
 	for _, d := range v.devices {
-		if d.Last == nil {
-			d.Last = map[string]telemetry.Point{}
+		c := *d
+		c.Metrics, c.Last, c.Derived = slices.Clone(d.Metrics), slices.Clone(d.Last), slices.Clone(d.Derived)
+		f.Devices = append(f.Devices, c)
+	}
+	for _, n := range v.nodes {
+		f.Nodes = append(f.Nodes, *n)
+	}
+	for id, s := range v.places.state {
+		if s.State == Normal {
+			f.Normal[id] = s.Since
 		}
 	}
-	return nil
+	return f
 }
 
-// SetSite puts a site into effect without a record, after a Restore.
-func (v *View) SetSite(s *site.Site) {
+// Encode is the copy as bytes.
+func (f *Frozen) Encode() ([]byte, error) { return json.Marshal(f) }
+
+// Restore takes back what Encode gave.
+func (v *View) Restore(b []byte) error {
+	var f Frozen
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	devices, nodes := map[string]*Device{}, map[string]*Node{}
+	for i := range f.Devices {
+		devices[f.Devices[i].ID] = &f.Devices[i]
+	}
+	for i := range f.Nodes {
+		nodes[f.Nodes[i].ID] = &f.Nodes[i]
+	}
+	state := newPlaces()
+	for id, since := range f.Normal {
+		state.state[id] = Place{ID: id, State: Normal, Since: since}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.site = s
-}
-
-func epochString(e record.Epoch) string {
-	if e == (record.Epoch{}) {
-		return ""
-	}
-	return uuid.UUID(e).String()
+	v.now, v.devices, v.nodes, v.places = f.Now, devices, nodes, state
+	return nil
 }

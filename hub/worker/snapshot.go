@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+
+	"weishao.dev/weishao/hub/live"
+	"weishao.dev/weishao/internal/durable"
+	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/site"
+)
+
+// The snapshot file, all numbers little endian:
+//
+//	8 bytes  "weishao" and the format's version
+//	8 bytes  log position to read from
+//	3 parts  engine, view, versions in effect (JSON), each with 4 bytes of length before it
+//	4 bytes  CRC32C of all before
+const snapshotMagic = "weishao\x02"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var errTorn = errors.New("torn or damaged file")
+
+// snapshot is the worker's state after some record.
+type snapshot struct {
+	next   uint64
+	engine []byte
+	view   *live.Frozen
+	effect effect
+}
+
+// take copies the state.
+func (w *Worker) take() (snapshot, error) {
+	engine, err := w.engine.Snapshot()
+	if err != nil {
+		return snapshot{}, err
+	}
+	return snapshot{w.next, engine, w.View.Freeze(), w.effect}, nil
+}
+
+func (s snapshot) write(file string) error {
+	view, err := s.view.Encode()
+	if err != nil {
+		return err
+	}
+	effect, err := json.Marshal(s.effect)
+	if err != nil {
+		return err
+	}
+	b := binary.LittleEndian.AppendUint64([]byte(snapshotMagic), s.next)
+	for _, part := range [][]byte{s.engine, view, effect} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
+		b = append(b, part...)
+	}
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return durable.WriteFile(file, b, 0o600)
+}
+
+// save begins to write a snapshot, unless the one before is still being written.
+func (w *Worker) save() {
+	if w.saving != nil {
+		select {
+		case err := <-w.saving:
+			w.saved(err)
+		default:
+			return
+		}
+	}
+	s, err := w.take()
+	if err != nil {
+		w.saved(err)
+		return
+	}
+	w.saving = make(chan error, 1)
+	go func(done chan<- error) { done <- s.write(w.Config.Snapshot) }(w.saving)
+}
+
+// finalSave waits for the snapshot under way and writes the last one.
+func (w *Worker) finalSave() {
+	if w.saving != nil {
+		w.saved(<-w.saving)
+	}
+	if w.engine == nil {
+		return // the snapshot before is good
+	}
+	s, err := w.take()
+	if err == nil {
+		err = s.write(w.Config.Snapshot)
+	}
+	w.saved(err)
+}
+
+func (w *Worker) saved(err error) {
+	w.saving = nil
+	if err != nil {
+		w.Logger.Error("no snapshot of the rules; a restart will take longer", "file", w.Config.Snapshot, "error", err)
+	}
+}
+
+// restore begins where the snapshot ends, or with the log's first record where
+// there is no snapshot that can be used.
+func (w *Worker) restore(first uint64) error {
+	w.engine, w.next = rules.NewEngine(), first
+	b, err := os.ReadFile(w.Config.Snapshot)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the rules' snapshot: %w", err)
+	}
+	if err := w.load(b, first); err != nil {
+		w.Logger.Warn("the rules' snapshot cannot be used; evaluating the log from its beginning", "file", w.Config.Snapshot, "from", first, "error", err)
+		w.engine, w.next, w.effect = rules.NewEngine(), first, effect{}
+	}
+	return nil
+}
+
+// load takes a snapshot back. The view is changed last, so that an error leaves
+// it empty.
+func (w *Worker) load(b []byte, first uint64) error {
+	next, parts, err := split(b)
+	if err != nil {
+		return err
+	}
+	if next < first {
+		return fmt.Errorf("it ends at position %d, and the log begins at %d", next, first)
+	}
+	if last := w.Log.Last(); next > last+1 {
+		return fmt.Errorf("it ends at position %d, and the log at %d: is it another log's?", next, last)
+	}
+	if err := w.engine.Restore(parts[0]); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(parts[2], &w.effect); err != nil {
+		return err
+	}
+	in := site.Empty()
+	if s := w.effect.Site; s != nil {
+		if in, err = site.Load(s.File.Name, s.File.Data); err != nil {
+			return err
+		}
+	}
+	if err := w.View.Restore(parts[1]); err != nil {
+		return err
+	}
+	w.View.SetSite(in)
+	w.View.SetActive(w.engine.Active())
+	w.next = next
+	return nil
+}
+
+// split takes the file apart.
+func split(b []byte) (next uint64, parts [3][]byte, err error) {
+	if len(b) < 20 || string(b[:7]) != snapshotMagic[:7] {
+		return 0, parts, errTorn
+	}
+	if b[7] != snapshotMagic[7] {
+		return 0, parts, fmt.Errorf("format %d, this program writes %d", b[7], snapshotMagic[7])
+	}
+	if crc32.Checksum(b[:len(b)-4], castagnoli) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
+		return 0, parts, errTorn
+	}
+	next, b = binary.LittleEndian.Uint64(b[8:]), b[16:len(b)-4]
+	for i := range parts {
+		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
+			return 0, parts, errTorn
+		}
+		n := 4 + binary.LittleEndian.Uint32(b)
+		parts[i], b = b[4:n], b[n:]
+	}
+	return next, parts, nil
+}
