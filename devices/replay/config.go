@@ -1,11 +1,8 @@
 package replay
 
 import (
-	"context"
-
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/internal/conf"
-	"weishao.dev/weishao/telemetry"
 )
 
 // Own is what a device of kind "replay" has in a gateway's configuration beside
@@ -41,21 +38,9 @@ func (f *File) Device(name string, info devices.Info) (devices.Device, bool) {
 		if info.Interval <= 0 {
 			info.Interval = p.info.Interval
 		}
-		return &renamed{p, info}, true
+		return &player{file: f, name: p.name, info: info, rows: p.rows}, true
 	}
 	return nil, false
-}
-
-// renamed is a player that announces itself otherwise.
-type renamed struct {
-	player *player
-	info   devices.Info
-}
-
-func (r *renamed) Info() devices.Info { return r.info }
-
-func (r *renamed) Run(ctx context.Context, clock telemetry.Clock, emit func(telemetry.Point)) error {
-	return r.player.Run(ctx, clock, emit)
 }
 
 // Names are the devices of the file, in the order of their first rows in it.

@@ -186,6 +186,7 @@ type player struct {
 	name string // in the file
 	info devices.Info
 	rows []row
+	ran  bool // at least once
 }
 
 func (p *player) Info() devices.Info { return p.info }
@@ -197,8 +198,12 @@ func (p *player) Run(ctx context.Context, clock telemetry.Clock, emit func(telem
 	if late := now.Sub(start); p.file.opts.Loop && late > 0 {
 		start = start.Add(late / p.file.length * p.file.length)
 	}
-	// What was due before this run began has not been heard.
+	// What was due while the device was down has not been heard. The first run begins
+	// with the first row, however long the devices before it took to start.
 	next, _ := slices.BinarySearchFunc(p.rows, now.Sub(start).Milliseconds(), func(r row, at int64) int { return cmp.Compare(r.at, at) })
+	if !p.ran {
+		p.ran, next = true, 0
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	<-timer.C
