@@ -176,3 +176,18 @@ func split(b []byte) (next uint64, parts [3][]byte, err error) {
 	}
 	return next, parts, nil
 }
+
+// SnapshotPosition is the log position up to which a stopped worker had
+// evaluated: exactly so after a clean stop, at least so after a kill. 0 where
+// there is no snapshot that can be read.
+func SnapshotPosition(file string) uint64 {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	next, _, err := split(b)
+	if err != nil || next == 0 {
+		return 0
+	}
+	return next - 1
+}

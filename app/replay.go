@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"weishao.dev/weishao/hub/eventlog"
+	"weishao.dev/weishao/hub/worker"
+	"weishao.dev/weishao/incidents"
+	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/site"
+)
+
+// Replay evaluates a stopped hub's log again, from its first record to the last
+// that the hub had evaluated, and compares the verdicts with those that it kept.
+func Replay(ctx context.Context, cfg *HubConfig) (res ReplayResult, err error) {
+	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	dir, err := eventlog.OpenDir(ctx, filepath.Join(cfg.Data, logFolder), 0, quiet)
+	if err != nil {
+		return res, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	if res.From, err = dir.First(ctx); err != nil {
+		return res, err
+	}
+	kept, last, err := keptVerdicts(ctx, filepath.Join(cfg.Data, incidentsFile))
+	if err != nil {
+		return res, err
+	}
+	// The log goes on a little: what came last the hub had no time for.
+	res.To = min(dir.Last(), max(last, worker.SnapshotPosition(filepath.Join(cfg.Data, rulesState))))
+	if res.From > 1 {
+		return res, fmt.Errorf("the log begins at position %d: what came before it has passed its age, and with it the state that a replay needs", res.From)
+	}
+	replayed, err := evaluate(ctx, dir.Log, res.From, res.To)
+	if err != nil {
+		return res, err
+	}
+	res.Verdicts, res.Kept = len(replayed), len(kept)
+	res.Difference = compareVerdicts(replayed, kept)
+	return res, nil
+}
+
+// evaluate is what the rules say over a stretch of the log, as JSON.
+func evaluate(ctx context.Context, log *eventlog.Log, from, to uint64) ([][]byte, error) {
+	engine, out := rules.NewEngine(), &verdictList{}
+	for rec, err := range log.ReadTo(ctx, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		if err := engine.Apply(rec, out); err != nil {
+			return nil, fmt.Errorf("log record %d: %w", rec.Seq, err)
+		}
+		if out.err != nil {
+			return nil, out.err
+		}
+	}
+	return out.list, ctx.Err()
+}
+
+// verdictList is a rules.Output that keeps verdicts as bytes.
+type verdictList struct {
+	list [][]byte
+	err  error
+}
+
+func (l *verdictList) Verdict(v rules.Verdict) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		l.err = errors.Join(l.err, fmt.Errorf("verdict %s: %w", v.ID, err))
+	}
+	l.list = append(l.list, b)
+}
+
+func (l *verdictList) Derived(rules.DerivedSample) {}
+
+// keptVerdicts is what the hub kept, and the log position of the last of it.
+func keptVerdicts(ctx context.Context, file string) (list [][]byte, last uint64, err error) {
+	if _, err := os.Stat(file); err != nil {
+		return nil, 0, fmt.Errorf("the incidents: %w", err)
+	}
+	store, err := incidents.Open(ctx, file, incidents.Options{Directory: incidents.FromSite(site.Empty)})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer store.Close()
+	for p, err := range store.Verdicts(ctx, 0) {
+		if err != nil {
+			return nil, 0, err
+		}
+		list, last = append(list, p.Verdict), p.Pos
+	}
+	return list, last, nil
+}
