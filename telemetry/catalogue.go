@@ -3,6 +3,8 @@ package telemetry
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -78,8 +80,15 @@ func NewCatalogue(lel LEL) *Catalogue {
 	return c
 }
 
+// metricName is what a rule can call a metric.
+var metricName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+
+// reserved are the words that a rule understands otherwise.
+var reserved = []string{"and", "or", "not", "on", "off"}
+
 // With returns a copy of the catalogue that has a site's own metrics too. A
-// name that is taken, a unit that is not known, or an empty range is an error.
+// name that is taken or that no rule could use, a unit that is not known, or an
+// empty range is an error.
 func (c *Catalogue) With(metrics ...Metric) (*Catalogue, error) {
 	d := &Catalogue{byName: make(map[string]Metric, len(c.byName)+len(metrics)), lel: c.lel}
 	for k, v := range c.byName {
@@ -87,8 +96,10 @@ func (c *Catalogue) With(metrics ...Metric) (*Catalogue, error) {
 	}
 	for _, m := range metrics {
 		switch _, taken := d.byName[m.Name]; {
-		case m.Name == "":
-			return nil, fmt.Errorf("a metric needs a name")
+		case !metricName.MatchString(m.Name):
+			return nil, fmt.Errorf("a metric's name is words of letters, digits and _ joined by '.', such as gas.h2, not %q", m.Name)
+		case slices.Contains(reserved, m.Name):
+			return nil, fmt.Errorf("metric %q: the rule language has another use for that word", m.Name)
 		case taken:
 			return nil, fmt.Errorf("metric %q is in the catalogue already", m.Name)
 		case !m.Unit.Known():

@@ -12,6 +12,9 @@ import (
 // ErrLocked is what Lock wraps when another process has the lock.
 var ErrLocked = errors.New("another process is using it")
 
+// fsync is File.Sync but in tests, which see the order and let it fail.
+var fsync = (*os.File).Sync
+
 // WriteFile writes data beside path, fsyncs it, renames it over path and fsyncs
 // the directory.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
@@ -38,7 +41,7 @@ func fill(f *os.File, data []byte, mode os.FileMode) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	return f.Sync()
+	return fsync(f)
 }
 
 // SyncDir makes the names in a directory durable.
@@ -48,7 +51,7 @@ func SyncDir(dir string) error {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	defer d.Close()
-	if err := d.Sync(); err != nil {
+	if err := fsync(d); err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return nil
