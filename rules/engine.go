@@ -1,6 +1,16 @@
 package rules
 
-import "weishao.dev/weishao/telemetry/record"
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"weishao.dev/weishao/site"
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
+)
 
 // Output takes what the engine finds, on the goroutine that calls Apply.
 type Output interface {
@@ -8,27 +18,289 @@ type Output interface {
 	Derived(DerivedSample)
 }
 
-// Engine evaluates the rules over the log.
-type Engine struct{}
+// Engine evaluates the rules over the log. It is not safe for concurrent use.
+type Engine struct {
+	site  *site.Site
+	pack  *Pack
+	files record.Rules // in effect
+	inv   record.Site  // in effect
+
+	byID   map[string]*device
+	nodes  map[string]*gateway
+	order  []*device  // as they came to be known
+	gates  []*gateway // likewise
+	places map[string][]*device
+	cells  []*cell
+	jobs   []*cell // outages being evaluated
+	aside  int     // readings set aside
+
+	pos     uint64
+	arrival int64
+	listen  int64 // ms for which the hub has been listening
+	index   int
+	out     Output
+	recent  []point // readings of the cell at hand, up to the one at hand
+}
+
+// away is how far apart two records are, in ms, when the hub was not there to
+// listen: it writes a tick a second. Silence then is its own.
+const away = 10_000
+
+// restartGrace is how long gateways may take, in ms, to find a hub that is back, or
+// that hears of them for the first time.
+const restartGrace = 30_000
 
 // NewEngine is an engine that has read nothing.
-func NewEngine() *Engine { return &Engine{} }
+func NewEngine() *Engine {
+	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, places: map[string][]*device{}}
+}
 
-// Apply evaluates one record.
-func (e *Engine) Apply(rec *record.Record, out Output) error { return nil }
+// Pack is the rules in effect; empty before the first Rules record.
+func (e *Engine) Pack() *Pack { return e.pack }
 
-// Active lists the raises that hold at present, in the order of their IDs.
-func (e *Engine) Active() []Verdict { return nil }
+// Apply evaluates one record. An error is about an entry that cannot be used, a
+// version of site or rules that does not load; everything else in the record has
+// been evaluated all the same, and the old version goes on.
+func (e *Engine) Apply(rec *record.Record, out Output) error {
+	e.out, e.pos, e.index = out, rec.Seq, 0
+	e.pass(rec.Arrival)
+	var failed error
+	for _, entry := range rec.Entries {
+		if err := e.entry(entry); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	if len(e.jobs) > 0 {
+		e.runJobs()
+	}
+	e.out = nil
+	return failed
+}
 
-// Pack is the rules in effect; nil before the first Rules record.
-func (e *Engine) Pack() *Pack { return nil }
+// pass lets listening time pass up to a record's arrival.
+func (e *Engine) pass(arrival int64) {
+	dt := arrival - e.arrival
+	e.arrival = arrival
+	if dt > 0 && dt <= away {
+		e.listen += dt
+		return
+	}
+	for _, d := range e.order {
+		if d.silent == nil {
+			d.heard = max(d.heard, e.listen+restartGrace)
+		}
+	}
+	for _, g := range e.gates {
+		if g.silent == nil {
+			g.heard = max(g.heard, e.listen+restartGrace)
+		}
+	}
+}
 
-// Snapshot is the engine's state as bytes.
-func (e *Engine) Snapshot() ([]byte, error) { return nil, nil }
+func (e *Engine) entry(entry record.Entry) error {
+	switch x := entry.(type) {
+	case *record.Readings:
+		e.readings(x)
+	case *record.Tick:
+		e.tick()
+	case *record.DeviceBirth:
+		e.deviceBirth(x)
+	case *record.DeviceDeath:
+		e.deviceDeath(e.device(x.Device))
+	case *record.NodeBirth:
+		e.nodeBirth(x)
+	case *record.NodeDeath:
+		e.nodeDeath(e.gateway(x.Node))
+	case *record.Drained:
+		e.drained(e.gateway(x.Node))
+	case *record.Site:
+		return e.setSite(x)
+	case *record.Rules:
+		return e.setRules(x)
+	}
+	return nil
+}
 
-// Restore takes a snapshot back into a new engine.
-func (e *Engine) Restore(b []byte) error { return nil }
+func (e *Engine) readings(x *record.Readings) {
+	d := e.device(x.Device)
+	e.hear(d)
+	aside := x.Backlog && d.cell.drain != nil && !d.cell.drain.running
+	for i := range x.Points {
+		p := &x.Points[i]
+		slot, known := d.slotOf(p.Metric)
+		if !known {
+			d.learn(p.Metric)
+			d.settleIn(e.site)
+			e.resettle(d)
+			slot, _ = d.slotOf(p.Metric)
+			aside = aside && d.cell.drain != nil
+		}
+		if !x.Backlog {
+			d.judge(p, e.listen, e.arrival)
+		}
+		if slot < 0 || p.Quality == telemetry.Warmup {
+			continue
+		}
+		q := point{T: p.Time, V: p.Value, Slot: int32(slot), Q: uint8(p.Quality)}
+		if aside && d.cell.drain != nil {
+			e.setAside(d.cell, q)
+		} else {
+			e.observe(d.cell, q)
+		}
+	}
+}
 
-// Stirred reports whether some rule of the pack holds, or is in its hold, for a
-// device: its readings are urgent.
-func (e *Engine) Stirred(device string) bool { return false }
+// device finds a device or makes one that nobody has announced.
+func (e *Engine) device(id string) *device {
+	d := e.byID[id]
+	if d == nil {
+		d = &device{id: id, node: e.nodeOf(id), heard: e.listen, heardAt: e.arrival}
+		d.node.devices = append(d.node.devices, d)
+		e.byID[id] = d
+		e.order = append(e.order, d)
+		d.settleIn(e.site)
+		e.list(d)
+		e.arrange(d.place)
+	}
+	return d
+}
+
+func (e *Engine) nodeOf(device string) *gateway { return e.gateway(telemetry.NodeOf(device)) }
+
+func (e *Engine) gateway(id string) *gateway {
+	g := e.nodes[id]
+	if g == nil {
+		g = &gateway{id: id, heard: e.listen, heardAt: e.arrival}
+		e.nodes[id] = g
+		e.gates = append(e.gates, g)
+	}
+	return g
+}
+
+// resettle puts a device that has changed where it belongs now.
+func (e *Engine) resettle(d *device) {
+	was := d.listed
+	if was == d.place {
+		e.arrange(was)
+		return
+	}
+	e.places[was] = slices.DeleteFunc(e.places[was], func(o *device) bool { return o == d })
+	e.list(d)
+	e.arrange(was, d.place)
+}
+
+// list notes at which place a device is.
+func (e *Engine) list(d *device) {
+	d.listed = d.place
+	e.places[d.place] = append(e.places[d.place], d)
+}
+
+func (e *Engine) deviceBirth(x *record.DeviceBirth) {
+	d := e.device(x.Device)
+	d.heard = max(d.heard, e.listen)
+	news := d.learn(x.Metrics...)
+	if d.announced != x.Placement || d.stated != x.IntervalMS {
+		d.announced, d.stated = x.Placement, x.IntervalMS
+		news = true
+	}
+	if d.settleIn(e.site) || news {
+		e.resettle(d)
+	}
+}
+
+func (e *Engine) setSite(x *record.Site) error {
+	if x.Version == e.inv.Version && bytes.Equal(x.File.Data, e.inv.File.Data) {
+		return nil
+	}
+	s, err := site.Load(x.File.Name, x.File.Data)
+	if err != nil {
+		return fmt.Errorf("site version %s: %w", x.Version, err)
+	}
+	e.inv = record.Site{Version: x.Version, File: record.File{Name: x.File.Name, Data: bytes.Clone(x.File.Data)}}
+	e.site = s
+	// The site's own metrics and LEL are part of what the rules say.
+	if pack, err := Load(s.Catalogue, e.files.Files); err == nil {
+		e.pack = pack
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Devices)) {
+		if e.byID[id] == nil {
+			d := e.device(id)
+			d.heard = e.listen + restartGrace
+			d.node.heard = max(d.node.heard, d.heard)
+		}
+	}
+	e.resite()
+	return nil
+}
+
+func (e *Engine) setRules(x *record.Rules) error {
+	if x.Version == e.files.Version && slices.EqualFunc(x.Files, e.files.Files, func(a, b record.File) bool {
+		return a.Name == b.Name && bytes.Equal(a.Data, b.Data)
+	}) {
+		return nil
+	}
+	pack, err := Load(e.site.Catalogue, x.Files)
+	if err != nil {
+		return fmt.Errorf("rules version %s: %w", x.Version, err)
+	}
+	e.files = record.Rules{Version: x.Version}
+	for _, f := range x.Files {
+		e.files.Files = append(e.files.Files, record.File{Name: f.Name, Data: bytes.Clone(f.Data)})
+	}
+	e.pack = pack
+	e.resite()
+	return nil
+}
+
+// resite puts every device where the site in effect says.
+func (e *Engine) resite() {
+	e.places = map[string][]*device{}
+	for _, d := range e.order {
+		d.settleIn(e.site)
+		e.list(d)
+	}
+	e.arrange(slices.Sorted(maps.Keys(e.places))...)
+}
+
+// Active lists the raises that hold, in the order in which they came.
+func (e *Engine) Active() []Verdict {
+	var list []Verdict
+	for _, c := range e.cells {
+		for _, said := range c.said {
+			if n := len(said); n > 0 && said[n-1].Cleared == 0 {
+				list = append(list, said[n-1].V)
+			}
+		}
+	}
+	add := func(v *Verdict) {
+		if v != nil {
+			list = append(list, *v)
+		}
+	}
+	for _, d := range e.order {
+		add(d.silent)
+		add(d.faulty)
+	}
+	for _, g := range e.gates {
+		add(g.silent)
+		add(g.forked)
+	}
+	slices.SortStableFunc(list, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(a.Pos, b.Pos), cmp.Compare(a.Index, b.Index))
+	})
+	return list
+}
+
+// Stirred reports whether a rule about the device is raised or on its way to be.
+func (e *Engine) Stirred(device string) bool {
+	d := e.byID[device]
+	if d == nil || d.cell == nil {
+		return false
+	}
+	for i, in := range d.cell.insts {
+		if d.cell.cur.Phases[i].Stage != idle && (in.dev == d || in.dev == nil) {
+			return true
+		}
+	}
+	return false
+}

@@ -17,6 +17,10 @@ import (
 	"weishao.dev/weishao/telemetry/record"
 )
 
+// maxTick is the longest step of a silent stretch, in ms: one longer would look as if
+// the hub had been away.
+const maxTick = 10_000
+
 // unknownInterval is how long a recorded device that no site describes may be
 // silent before its values stop counting: recordings say nothing of it, and
 // meters that report on change are silent for many minutes.
@@ -173,7 +177,7 @@ func (r *run) announce(d *device, metric string) {
 // a sixteenth of its length, and an empty night costs next to nothing.
 func (r *run) tickThrough(t int64) error {
 	start := r.rec.Arrival
-	for now := start + 1000; now < t; now += max(1000, (now-start)/16/1000*1000) {
+	for now := start + 1000; now < t; now += min(max(1000, (now-start)/16/1000*1000), maxTick) {
 		r.rec.Arrival = now
 		r.rec.Entries = append(r.rec.Entries, &record.Tick{})
 		if err := r.flush(); err != nil {

@@ -1,0 +1,228 @@
+package rules
+
+import (
+	"time"
+
+	"weishao.dev/weishao/rules/detect"
+)
+
+// cell is the devices that rules look at together: one, unless a rule asks several
+// of a place. Everything in it happens in one order of event time.
+type cell struct {
+	key     string // "d:" and the device, or "p:" and the place
+	gone    bool   // another has taken its place
+	devices []*device
+	slots   []slot
+	dets    []detector
+	wins    []windowOf
+	insts   []*instance
+	loc     *time.Location
+
+	cur   *state
+	said  [][]span // by instance: what has been raised since base, oldest first
+	base  checkpoint
+	mid   checkpoint // a younger one, or none (state nil)
+	tail  []point    // readings since base, in order
+	clock int64      // event time that ticks have brought the cell to
+	heard int64      // listening time when the newest reading came
+	late  int        // live readings in a row that were before base
+	drain *drain     // while a gateway brings what it stored in an outage
+	thin  []thinned  // by derived slot: what the charts have been given
+}
+
+// slot is one metric of one device.
+type slot struct {
+	dev    *device
+	metric string
+	det    int // of a derived metric, which detector; else -1
+	out    int // and which of its outputs
+	feeds  []feed
+	wins   []int // windows over it
+	insts  []int // instances that ask for it, or for what a detector makes of it
+}
+
+// feed says that a slot is an input of a detector.
+type feed struct{ det, input int }
+
+type detector struct {
+	kind      detect.Kind
+	dev       *device
+	placement string // that it was made for
+	outs      []int  // slots
+}
+
+type windowOf struct {
+	slot int
+	span int64 // ms
+}
+
+// instance is one rule at one device, or at one place.
+type instance struct {
+	rule        *Rule
+	dev         *device // whose metrics it asks for; nil: of several
+	at          string  // place
+	when, clear *node
+	timed       bool  // its truth may change with time alone
+	evidence    []int // measured slots that decide
+	likelihood  int   // slot of a likelihood, or -1
+}
+
+// point is one reading of a slot.
+type point struct {
+	T    int64
+	V    float64
+	Slot int32
+	Q    uint8 // telemetry.Quality
+}
+
+// before is the order of readings: by time, and at one time by slot.
+func (p point) before(t int64, slot int32) bool { return p.T < t || p.T == t && p.Slot < slot }
+
+// span is an interval that has been raised.
+type span struct {
+	Cleared int64 // event time since which it holds no longer; 0: it still does
+	V       Verdict
+}
+
+// observer is told of what changes as a state moves on.
+type observer interface {
+	raised(c *cell, s *state, inst int, at int64)
+	cleared(c *cell, s *state, inst int, since, at int64)
+	derived(c *cell, s *state, det int, at int64)
+}
+
+// step takes a reading: first what time alone changes up to it, then itself.
+func (c *cell) step(s *state, p point, o observer) {
+	c.advance(s, p.T, o)
+	s.LastT, s.LastSlot = p.T, p.Slot
+	sl, v := &c.slots[p.Slot], &s.Vals[p.Slot]
+	if fault(p.Q) {
+		v.Known = false
+		for _, f := range sl.feeds {
+			s.Dets[f.det].Gap(f.input, p.T)
+		}
+	} else {
+		v.set(p.T, p.V, sl.dev.limit)
+		for _, f := range sl.feeds {
+			s.Dets[f.det].Observe(f.input, p.T, p.V)
+		}
+		for _, w := range sl.wins {
+			s.Wins[w].add(c.wins[w].span, p.T, p.V)
+		}
+		s.Next = min(s.Next, v.Until)
+	}
+	m := moment{s, p.T, c.loc}
+	for _, f := range sl.feeds {
+		c.publish(&m, f.det)
+	}
+	for _, i := range sl.insts {
+		c.evaluate(&m, i, o)
+	}
+	for _, f := range sl.feeds {
+		o.derived(c, s, f.det, p.T)
+	}
+}
+
+// publish takes over the outputs of a detector that was told something.
+func (c *cell) publish(m *moment, det int) {
+	live := m.s.Dets[det]
+	for i, slot := range c.dets[det].outs {
+		x, ok := live.Output(i)
+		v := &m.s.Vals[slot]
+		if !ok {
+			v.Known = false
+			continue
+		}
+		v.set(m.t, x, 0)
+		for _, w := range c.slots[slot].wins {
+			m.s.Wins[w].add(c.wins[w].span, m.t, x)
+		}
+	}
+	if w := live.Wake(); w > m.t {
+		m.s.Next = min(m.s.Next, w)
+	}
+}
+
+func (c *cell) evaluate(m *moment, i int, o observer) {
+	r, p := c.insts[i], &m.s.Phases[i]
+	change, since := p.evaluate(r, m)
+	switch change {
+	case raised:
+		o.raised(c, m.s, i, m.t)
+	case cleared:
+		o.cleared(c, m.s, i, since, m.t)
+	}
+	if due := p.due(r.rule); due != 0 {
+		m.s.Next = min(m.s.Next, due)
+	}
+	if r.timed {
+		m.s.Next = min(m.s.Next, nextSecond(m.t))
+	}
+}
+
+func nextSecond(t int64) int64 { return t - t%1000 + 1000 }
+
+// advance lets event time pass up to t: values that nobody has renewed become
+// unknown, detectors wake, holds end, each at its exact moment and in order.
+func (c *cell) advance(s *state, t int64, o observer) {
+	for s.Next <= t {
+		s.Next = c.due(s)
+		if s.Next > t {
+			return
+		}
+		c.fire(s, s.Next, o)
+	}
+}
+
+// due is when the next timer goes off.
+func (c *cell) due(s *state) int64 {
+	const never = 1<<63 - 1
+	next := int64(never)
+	for i := range s.Vals {
+		if v := &s.Vals[i]; v.Known && c.slots[i].det < 0 {
+			next = min(next, v.Until)
+		}
+	}
+	for _, d := range s.Dets {
+		if w := d.Wake(); w > s.Fired {
+			next = min(next, max(w, s.LastT))
+		}
+	}
+	for i := range s.Phases {
+		r := c.insts[i]
+		if due := s.Phases[i].due(r.rule); due != 0 {
+			next = min(next, due)
+		}
+		if r.timed {
+			next = min(next, nextSecond(max(s.Fired, s.LastT)))
+		}
+	}
+	return next
+}
+
+// fire lets everything go off that is due at t.
+func (c *cell) fire(s *state, t int64, o observer) {
+	s.Fired = t
+	m := moment{s, t, c.loc}
+	for i := range s.Vals {
+		v := &s.Vals[i]
+		if sl := &c.slots[i]; v.Known && sl.det < 0 && v.Until <= t {
+			v.Known = false
+			for _, f := range sl.feeds {
+				s.Dets[f.det].Gap(f.input, t)
+			}
+		}
+	}
+	for i, d := range s.Dets {
+		if w := d.Wake(); w != 0 && w <= t {
+			d.Advance(t)
+		}
+		c.publish(&m, i)
+	}
+	for i := range c.insts {
+		c.evaluate(&m, i, o)
+	}
+	for i := range c.dets {
+		o.derived(c, s, i, t)
+	}
+}

@@ -1,0 +1,131 @@
+package rules
+
+import (
+	"slices"
+
+	"weishao.dev/weishao/rules/detect"
+	"weishao.dev/weishao/site"
+	"weishao.dev/weishao/telemetry"
+)
+
+// silenceGrace is added to twice a device's interval before silence counts: what a
+// commit, a message and a log record may take, and then some.
+const silenceGrace = 6_000 // ms
+
+// device is what the engine knows of one device.
+type device struct {
+	id        string
+	node      *gateway
+	announced string   // placement of its birth certificate
+	interval  int64    // ms; that of the site, or announced, or the default
+	stated    int64    // ms; as announced
+	metrics   []string // measured ones, in the order in which they came to be known
+	derived   []string // what detectors make of them
+
+	place, zone, placement string
+	listed                 string // the place whose list it is in
+	limit                  int64  // ms of silence after which nothing is known
+
+	cell  *cell
+	slots []int // by metrics: its slot in the cell, or -1 if nobody asks for it
+
+	heard   int64 // listening time of its last reading
+	heardAt int64 // arrival of it, or of what made the device known
+	dead    bool
+	silent  *Verdict  // the raise that holds; nil: none
+	bad     []failing // metrics that are in fault now
+	faulty  *Verdict
+	good    int64 // listening time since when no metric is in fault, while faulty
+}
+
+// failing is one metric in fault.
+type failing struct {
+	Metric  string
+	Quality telemetry.Quality
+	Since   int64 // listening time
+	At      int64 // arrival
+}
+
+// gateway is what the engine knows of one node.
+type gateway struct {
+	id      string
+	devices []*device
+	fastest int64    // shortest interval of its devices, ms
+	heard   int64    // listening time
+	heardAt int64    // arrival
+	silent  *Verdict // about all its places
+	forked  *Verdict
+	forkAt  int64 // listening time of the last contradiction
+}
+
+func fault(q uint8) bool { return telemetry.Quality(q).Fault() }
+
+func (d *device) has(metric string) bool {
+	return slices.Contains(d.metrics, metric) || slices.Contains(d.derived, metric)
+}
+
+func (d *device) hasAny(metrics []string) bool { return slices.ContainsFunc(metrics, d.has) }
+
+// learn adds metrics that were announced or came; false if all were known.
+func (d *device) learn(metrics ...string) bool {
+	news := false
+	for _, m := range metrics {
+		if !slices.Contains(d.metrics, m) {
+			d.metrics, news = append(d.metrics, m), true
+		}
+	}
+	if news {
+		d.derived = nil
+		for _, k := range detect.Kinds() {
+			if k.Wants(d.metrics) {
+				d.derived = append(d.derived, k.Outputs...)
+			}
+		}
+	}
+	return news
+}
+
+// lookUp finds the slots of the device's metrics.
+func (d *device) lookUp() {
+	d.slots = d.slots[:0]
+	for _, m := range d.metrics {
+		d.slots = append(d.slots, slices.IndexFunc(d.cell.slots, func(s slot) bool { return s.dev == d && s.metric == m && s.det < 0 }))
+	}
+}
+
+// slotOf is the slot of a metric; known is false for one that the device has not
+// been seen with.
+func (d *device) slotOf(metric string) (slot int, known bool) {
+	for i, m := range d.metrics {
+		if m == metric {
+			return d.slots[i], true
+		}
+	}
+	return -1, false
+}
+
+// settleIn takes over what the site says of the device; it reports whether that
+// is something new.
+func (d *device) settleIn(s *site.Site) bool {
+	at := s.Resolve(d.id, d.announced, d.metrics, "")
+	before := [3]string{d.place, d.zone, d.placement}
+	d.place, d.zone, d.placement = at.Place.ID, at.Place.Zone.ID, at.Placement
+	d.interval = at.Interval.Milliseconds()
+	if d.interval == 0 {
+		d.interval = d.stated
+	}
+	if n := s.Nodes[d.node.id]; d.interval == 0 && n != nil {
+		d.interval = n.Interval.Milliseconds()
+	}
+	if d.interval == 0 {
+		d.interval = site.DefaultInterval.Milliseconds()
+	}
+	d.limit = 2*d.interval + silenceGrace
+	d.node.fastest = 0
+	for _, other := range d.node.devices {
+		if d.node.fastest == 0 || other.interval < d.node.fastest {
+			d.node.fastest = other.interval
+		}
+	}
+	return before != [3]string{d.place, d.zone, d.placement}
+}

@@ -1,0 +1,134 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Bounds of the evaluation of an outage.
+const (
+	jobSlice = 50_000    // readings per log record
+	maxAside = 8_000_000 // readings set aside by all cells together; past it an outage is history only
+)
+
+// drain is a cell's outage while the readings of it come in, and then its
+// evaluation.
+type drain struct {
+	nodes   []string // that have not brought all
+	backlog []point
+	running bool
+	at      int // of backlog: evaluated up to
+	found   *collected
+}
+
+// fork keeps the state before the outage of a gateway that is back with readings
+// from it.
+func (e *Engine) fork(c *cell, node string) {
+	if d := c.drain; d != nil && d.running {
+		e.runJob(c, len(d.backlog)+1)
+	}
+	if c.drain == nil {
+		c.mark()
+		c.drain = &drain{}
+	}
+	if !slices.Contains(c.drain.nodes, node) {
+		c.drain.nodes = append(c.drain.nodes, node)
+	}
+}
+
+// setAside keeps a reading of an outage until all of them are there.
+func (e *Engine) setAside(c *cell, p point) {
+	if e.aside >= maxAside {
+		e.endDrain(c)
+		return
+	}
+	c.drain.backlog = append(c.drain.backlog, p)
+	e.aside++
+}
+
+// endDrain gives an outage up: what came and comes of it is history only.
+func (e *Engine) endDrain(c *cell) {
+	if c.drain == nil {
+		return
+	}
+	e.aside -= len(c.drain.backlog)
+	c.drain = nil
+	e.jobs = slices.DeleteFunc(e.jobs, func(j *cell) bool { return j == c })
+	c.mark()
+}
+
+// drained notes that a gateway has brought all it had.
+func (e *Engine) drained(g *gateway) {
+	for _, d := range g.devices {
+		c := d.cell
+		if c == nil || c.drain == nil || c.drain.running {
+			continue
+		}
+		if c.drain.nodes = slices.DeleteFunc(c.drain.nodes, func(n string) bool { return n == g.id }); len(c.drain.nodes) > 0 {
+			continue
+		}
+		if len(c.drain.backlog) == 0 {
+			c.drain, c.mid.s = nil, nil
+			continue
+		}
+		e.startJob(c)
+	}
+}
+
+// startJob puts all readings since the outage began, live ones too, in order.
+func (e *Engine) startJob(c *cell) {
+	d := c.drain
+	e.aside += len(c.tail)
+	d.backlog = append(d.backlog, c.tail...)
+	slices.SortStableFunc(d.backlog, func(a, b point) int {
+		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Slot, b.Slot))
+	})
+	c.tail = c.tail[:0]
+	c.mid.take(c)
+	d.running = true
+	e.recent = nil
+	d.found = e.collector(c, c.base.s)
+	d.found.thin = make([]thinned, len(c.slots))
+	e.jobs = append(e.jobs, c)
+}
+
+// runJobs goes on with the outages that are complete, by one slice.
+func (e *Engine) runJobs() {
+	for left := jobSlice; left > 0 && len(e.jobs) > 0; {
+		left -= e.runJob(e.jobs[0], left)
+	}
+}
+
+// runJob evaluates at most so many readings of an outage and says how many. At the
+// end the outcome becomes the present, and what it adds to what was said is said.
+func (e *Engine) runJob(c *cell, most int) int {
+	d, s := c.drain, c.base.s
+	end := min(d.at+most, len(d.backlog))
+	done := end - d.at
+	for ; d.at < end; d.at++ {
+		p := d.backlog[d.at]
+		if p.before(s.LastT, s.LastSlot) || p.T < s.Fired {
+			continue
+		}
+		e.recent = d.backlog[:d.at+1]
+		c.step(s, p, d.found)
+	}
+	if d.at < len(d.backlog) {
+		return done
+	}
+	for i, p := range c.tail {
+		if !p.before(s.LastT, s.LastSlot) && p.T >= s.Fired {
+			e.recent = c.tail[:i+1]
+			c.step(s, p, d.found)
+		}
+	}
+	e.jobs = slices.DeleteFunc(e.jobs, func(j *cell) bool { return j == c })
+	c.advance(s, c.clock, d.found)
+	marks := slices.Clone(c.base.marks)
+	c.cur.copyFrom(s)
+	e.aside -= len(d.backlog)
+	c.drain = nil
+	e.reconcile(c, d.found, marks)
+	c.mark()
+	return done + len(c.tail) + 1
+}

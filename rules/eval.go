@@ -1,0 +1,172 @@
+package rules
+
+import (
+	"time"
+
+	"weishao.dev/weishao/rules/lang"
+)
+
+// node is a condition bound to a cell: metrics have become slots.
+type node struct {
+	op       lang.Op
+	fn       lang.Fn
+	x, y     *node
+	each     []*node // of any, all and count: the condition of each device
+	k        float64
+	slot     int // of a metric; -1: no device has it
+	win      int // of a window, in the cell's list
+	span     int64
+	from, to int // minutes since midnight
+}
+
+// moment is what a condition is evaluated on.
+type moment struct {
+	s   *state
+	t   int64 // Unix ms
+	loc *time.Location
+}
+
+func (n *node) truth(m *moment) lang.Truth {
+	switch n.op {
+	case lang.OpLess:
+		return n.x.number(m).Less(n.y.number(m))
+	case lang.OpEqual:
+		return n.x.number(m).Equal(n.y.number(m))
+	case lang.OpNot:
+		return n.x.truth(m).Not()
+	case lang.OpAnd:
+		if x := n.x.truth(m); x != lang.False {
+			return x.And(n.y.truth(m))
+		}
+		return lang.False
+	case lang.OpOr:
+		if x := n.x.truth(m); x != lang.True {
+			return x.Or(n.y.truth(m))
+		}
+		return lang.True
+	case lang.OpAny:
+		t := lang.False
+		for _, e := range n.each {
+			t = t.Or(e.truth(m))
+		}
+		return t
+	case lang.OpAll:
+		if len(n.each) == 0 {
+			return lang.Unknown // of no device nothing is known
+		}
+		t := lang.True
+		for _, e := range n.each {
+			t = t.And(e.truth(m))
+		}
+		return t
+	case lang.OpBetween:
+		return lang.Of(n.between(m))
+	case lang.OpChanged:
+		if n.slot < 0 {
+			return lang.Unknown
+		}
+		return m.s.Wins[n.win].changed(n.span, m.t, m.s.Vals[n.slot].since())
+	}
+	return lang.Unknown
+}
+
+func (n *node) between(m *moment) bool {
+	local := time.UnixMilli(m.t).In(m.loc)
+	now := local.Hour()*60 + local.Minute()
+	if n.from < n.to {
+		return now >= n.from && now < n.to
+	}
+	return now >= n.from || now < n.to
+}
+
+func (n *node) number(m *moment) lang.Interval {
+	switch n.op {
+	case lang.OpConst:
+		return lang.Exactly(n.k)
+	case lang.OpMetric:
+		if n.slot >= 0 && m.s.Vals[n.slot].Known {
+			return lang.Exactly(m.s.Vals[n.slot].V)
+		}
+		return lang.Anything
+	case lang.OpWindow:
+		if n.slot < 0 {
+			return lang.Anything
+		}
+		return m.s.Wins[n.win].value(n.fn, n.span, m.t, m.s.Vals[n.slot].since())
+	case lang.OpAge:
+		if n.slot < 0 || m.s.Vals[n.slot].T == 0 {
+			return lang.AtLeast(0)
+		}
+		return lang.Exactly(float64(m.t - m.s.Vals[n.slot].T))
+	case lang.OpCount:
+		c := lang.Exactly(0)
+		for _, e := range n.each {
+			switch e.truth(m) {
+			case lang.True:
+				c.Lo, c.Hi = c.Lo+1, c.Hi+1
+			case lang.Unknown:
+				c.Hi++
+			}
+		}
+		return c
+	case lang.OpNeg:
+		return n.x.number(m).Neg()
+	case lang.OpAdd:
+		return n.x.number(m).Add(n.y.number(m))
+	case lang.OpSub:
+		return n.x.number(m).Sub(n.y.number(m))
+	case lang.OpMul:
+		return n.x.number(m).Mul(n.y.number(m))
+	case lang.OpDiv:
+		return n.x.number(m).Div(n.y.number(m))
+	}
+	return lang.Anything
+}
+
+// decision is the comparison that made a condition true: a metric's slot, its
+// value, and what it was compared with. ok is false where no single metric did.
+func (n *node) decision(m *moment) (slot int, value, threshold float64, ok bool) {
+	switch n.op {
+	case lang.OpNot:
+		return n.x.decision(m)
+	case lang.OpAnd:
+		if slot, value, threshold, ok = n.x.decision(m); ok {
+			return
+		}
+		return n.y.decision(m)
+	case lang.OpOr:
+		if n.x.truth(m) == lang.True {
+			return n.x.decision(m)
+		}
+		return n.y.decision(m)
+	case lang.OpAny, lang.OpAll, lang.OpCount:
+		for _, e := range n.each {
+			if e.truth(m) == lang.True {
+				return e.decision(m)
+			}
+		}
+	case lang.OpLess, lang.OpEqual:
+		x, y := n.x, n.y
+		if x.op == lang.OpConst {
+			x, y = y, x
+		}
+		if x.op == lang.OpCount {
+			return x.decision(m)
+		}
+		if x.slot >= 0 && (x.op == lang.OpMetric || x.op == lang.OpWindow) {
+			v, k := x.number(m), y.number(m)
+			if k.Known() {
+				return x.slot, near(v), k.Lo, true
+			}
+		}
+	}
+	return -1, 0, 0, false
+}
+
+// near is a number of an interval: the one it is, or the bound that is finite.
+func near(v lang.Interval) float64 {
+	if v.Lo-v.Lo == 0 {
+		return v.Lo
+	}
+	return v.Hi
+}

@@ -1,0 +1,274 @@
+package rules
+
+import (
+	"slices"
+	"sort"
+)
+
+// Lateness is how late, in event time against the newest reading of its cell, a
+// reading may come and still be put where it belongs. In ms.
+const Lateness = 30_000
+
+// clockSteps is how many readings in a row from before all checkpoints mean that a
+// gateway's clock was set back, so that the cell must begin anew with them.
+const clockSteps = 3
+
+// checkpoint is a cell's state at an earlier moment.
+type checkpoint struct {
+	s     *state // nil: there is none
+	pos   int    // how much of the tail is in it
+	marks []int  // by instance: how much of what was said is in it, an interval that was open not
+}
+
+// covers reports whether a reading comes after what is in the checkpoint.
+func (k *checkpoint) covers(p point) bool {
+	return k.s != nil && !p.before(k.s.LastT, k.s.LastSlot) && p.T >= k.s.Fired
+}
+
+// take makes k the present state of the cell.
+func (k *checkpoint) take(c *cell) {
+	if k.s == nil {
+		k.s = c.cur.clone()
+	} else {
+		k.s.copyFrom(c.cur)
+	}
+	k.pos = len(c.tail)
+	k.marks = k.marks[:0]
+	for _, said := range c.said {
+		n := len(said)
+		if n > 0 && said[n-1].Cleared == 0 {
+			n--
+		}
+		k.marks = append(k.marks, n)
+	}
+}
+
+// mark makes the present state the only checkpoint.
+func (c *cell) mark() {
+	c.tail = c.tail[:0]
+	for i, said := range c.said {
+		if n := len(said); n > 0 && said[n-1].Cleared == 0 {
+			c.said[i] = append(said[:0], said[n-1])
+		} else {
+			c.said[i] = said[:0]
+		}
+	}
+	c.base.take(c)
+	c.mid.s = nil
+}
+
+// rotate keeps checkpoints between Lateness and twice that behind.
+func (c *cell) rotate() {
+	switch {
+	case c.mid.s == nil:
+		if c.drain != nil || c.cur.LastT-c.base.s.LastT >= Lateness {
+			c.mid.take(c)
+		}
+	case c.cur.LastT-c.mid.s.LastT < Lateness:
+	case c.drain != nil:
+		c.mid.take(c)
+	default:
+		c.base, c.mid = c.mid, c.base
+		c.tail = append(c.tail[:0], c.tail[c.base.pos:]...)
+		for i, n := range c.base.marks {
+			c.said[i] = append(c.said[i][:0], c.said[i][n:]...)
+			c.base.marks[i] = 0
+		}
+		c.base.pos = 0
+		c.mid.take(c)
+	}
+}
+
+// observe takes a reading that is not of an outage.
+func (e *Engine) observe(c *cell, p point) {
+	if s := c.cur; p.before(s.LastT, s.LastSlot) || p.T < s.Fired {
+		e.belated(c, p)
+		return
+	}
+	c.late = 0
+	c.tail = append(c.tail, p)
+	e.recent = c.tail
+	c.step(c.cur, p, (*live)(e))
+	c.heard = e.listen
+	c.rotate()
+}
+
+// belated puts a reading where it belongs and evaluates again what came after.
+func (e *Engine) belated(c *cell, p point) {
+	from := &c.mid
+	if !from.covers(p) {
+		from = &c.base
+		if c.drain != nil { // the outage's turn comes later, and the reading's with it
+			from = nil
+		}
+	}
+	if from == nil || !from.covers(p) {
+		if c.late++; c.late >= clockSteps {
+			e.startAnew(c, p)
+		} else if from == nil && c.base.covers(p) {
+			c.insert(p, 0)
+		}
+		return
+	}
+	c.late = 0
+	if at := c.insert(p, from.pos); c.mid.s != nil && at < c.mid.pos {
+		c.mid.s = nil
+	}
+	c.cur.copyFrom(from.s)
+	e.recent = c.tail[:from.pos]
+	f := e.collector(c, c.cur)
+	for i := from.pos; i < len(c.tail); i++ {
+		e.recent = c.tail[:i+1]
+		c.step(c.cur, c.tail[i], f)
+	}
+	c.advance(c.cur, c.clock, f)
+	e.reconcile(c, f, from.marks)
+	c.rotate()
+}
+
+// insert puts a reading into the tail, not before from, and says where.
+func (c *cell) insert(p point, from int) int {
+	at := from + sort.Search(len(c.tail)-from, func(i int) bool {
+		q := c.tail[from+i]
+		return p.before(q.T, q.Slot)
+	})
+	c.tail = slices.Insert(c.tail, at, p)
+	if c.drain != nil && c.mid.s != nil && at < c.mid.pos {
+		c.mid.pos++
+	}
+	return at
+}
+
+// startAnew begins at a reading from before all that the cell remembers, when a
+// clock was set back. What had been raised stands until it is seen to be over.
+func (e *Engine) startAnew(c *cell, p point) {
+	said := c.said
+	phases := c.cur.Phases
+	s := c.fresh()
+	c.said = said
+	for i, ph := range phases {
+		if ph.Stage == active || ph.Stage == clearing {
+			s.Phases[i] = phase{Stage: active, Onset: min(ph.Onset, p.T)}
+		}
+	}
+	c.late, c.clock, c.cur = 0, 0, s
+	e.endDrain(c)
+	c.mark()
+	e.observe(c, p)
+}
+
+// live is the engine as the observer of what happens now.
+type live Engine
+
+func (l *live) raised(c *cell, s *state, i int, at int64) {
+	e := (*Engine)(l)
+	v := e.describe(c, s, i, at)
+	v.Event, v.Onset = Raise, s.Phases[i].Onset
+	e.say(c, i, v, 0)
+}
+
+func (l *live) cleared(c *cell, s *state, i int, since, at int64) {
+	e := (*Engine)(l)
+	last := &c.said[i][len(c.said[i])-1]
+	last.Cleared = since
+	e.changed(Clear, last, e.describe(c, s, i, at))
+}
+
+func (l *live) derived(c *cell, s *state, det int, at int64) {
+	(*Engine)(l).chart(c, c.thin, s, det, at)
+}
+
+// say raises an interval, which is over already where cleared says so.
+func (e *Engine) say(c *cell, i int, v Verdict, cleared int64) {
+	v.Event, v.Cleared, v.Over = Raise, cleared, cleared != 0
+	v = e.emit(v)
+	v.Evidence = nil
+	c.said[i] = append(c.said[i], span{Cleared: cleared, V: v})
+}
+
+// changed says that an interval is over or has another extent than was said; now
+// is what is to be seen at the moment.
+func (e *Engine) changed(ev Event, sp *span, now Verdict) {
+	v := sp.V
+	v.Event, v.Time, v.Cleared, v.Over = ev, now.Time, sp.Cleared, false
+	v.Value, v.Likelihood, v.Evidence = now.Value, now.Likelihood, now.Evidence
+	e.emit(v)
+}
+
+// collected takes the intervals of an evaluation that is done again.
+type collected struct {
+	e     *Engine
+	spans [][]span
+	thin  []thinned // nil: the charts have been given this already
+}
+
+func (e *Engine) collector(c *cell, s *state) *collected {
+	f := &collected{e: e, spans: make([][]span, len(c.insts))}
+	for i, p := range s.Phases {
+		if p.Stage == active || p.Stage == clearing {
+			v := e.describe(c, s, i, s.LastT)
+			v.Onset = p.Onset
+			f.spans[i] = append(f.spans[i], span{V: v})
+		}
+	}
+	return f
+}
+
+func (f *collected) raised(c *cell, s *state, i int, at int64) {
+	v := f.e.describe(c, s, i, at)
+	v.Onset = s.Phases[i].Onset
+	f.spans[i] = append(f.spans[i], span{V: v})
+}
+
+func (f *collected) cleared(_ *cell, _ *state, i int, since, _ int64) {
+	f.spans[i][len(f.spans[i])-1].Cleared = since
+}
+
+func (f *collected) derived(c *cell, s *state, det int, at int64) {
+	if f.thin != nil {
+		f.e.chart(c, f.thin, s, det, at)
+	}
+}
+
+// reconcile says the difference between what was said after marks and what turned
+// out. An interval that overlaps one that was said is the same raise.
+func (e *Engine) reconcile(c *cell, f *collected, marks []int) {
+	for i, found := range f.spans {
+		said := slices.Clone(c.said[i][marks[i]:])
+		if sameSpans(said, found) {
+			continue
+		}
+		c.said[i] = c.said[i][:marks[i]]
+		now := e.describe(c, c.cur, i, c.cur.LastT)
+		for _, sp := range found {
+			at := slices.IndexFunc(said, func(s span) bool { return overlap(s, sp) })
+			if at < 0 {
+				e.say(c, i, sp.V, sp.Cleared)
+				continue
+			}
+			was := said[at]
+			said = slices.Delete(said, at, at+1)
+			is := span{Cleared: sp.Cleared, V: was.V}
+			is.V.Onset = sp.V.Onset
+			c.said[i] = append(c.said[i], is)
+			switch {
+			case was.Cleared == 0 && is.Cleared != 0:
+				e.changed(Clear, &is, now)
+			case was.Cleared != is.Cleared || was.V.Onset != is.V.Onset:
+				e.changed(Revised, &is, now)
+			}
+		}
+		for _, gone := range said {
+			gone.Cleared = gone.V.Onset
+			e.changed(Revised, &gone, now)
+		}
+	}
+}
+
+func sameSpans(a, b []span) bool {
+	return slices.EqualFunc(a, b, func(x, y span) bool { return x.Cleared == y.Cleared && x.V.Onset == y.V.Onset })
+}
+
+func overlap(a, b span) bool {
+	return (b.Cleared == 0 || a.V.Onset <= b.Cleared) && (a.Cleared == 0 || b.V.Onset <= a.Cleared)
+}

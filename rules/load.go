@@ -1,0 +1,206 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/rules/lang"
+	"weishao.dev/weishao/site"
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// packFile is a rule file as people write it.
+type packFile struct {
+	Rules []ruleFile `yaml:"rules"`
+}
+
+type ruleFile struct {
+	Pos       conf.Pos               `yaml:"-"`
+	Name      conf.At[string]        `yaml:"name"`
+	Hazard    conf.At[string]        `yaml:"hazard"`
+	Severity  conf.At[string]        `yaml:"severity"`
+	Placement []conf.At[string]      `yaml:"placement"`
+	When      yaml.Node              `yaml:"when"`
+	Hold      conf.At[conf.Duration] `yaml:"hold"`
+	Clear     yaml.Node              `yaml:"clear"`
+	ClearHold conf.At[conf.Duration] `yaml:"clear_hold"`
+	Edge      []conf.At[string]      `yaml:"edge"`
+	Message   site.Text              `yaml:"message"`
+	Do        site.Text              `yaml:"do"`
+}
+
+var (
+	hazards    = []string{string(GasLeak), string(CO), string(Smoke), string(Fire), string(FlyingWire), string(Overload), string(LeakageCurrent), string(Overheat)}
+	severities = []string{string(Critical), string(Major), string(Minor), string(Advisory)}
+	verbs      = []string{"close", "open", "sound"}
+)
+
+// maxHold bounds hold and clear_hold: a longer one is a typing mistake.
+const maxHold = 24 * time.Hour
+
+// Load checks files as one pack. The error, if any, is of type conf.Errors: all
+// mistakes of all files, each with file:line:column.
+func Load(cat *telemetry.Catalogue, files []record.File) (*Pack, error) {
+	l := loader{cat: cat, seen: map[string]conf.Pos{}, pack: &Pack{}}
+	for _, f := range files {
+		l.file(f)
+	}
+	if err := l.errs.Err(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(l.pack.Rules, func(a, b *Rule) int { return strings.Compare(a.Name, b.Name) })
+	return l.pack, nil
+}
+
+type loader struct {
+	cat  *telemetry.Catalogue
+	errs conf.Errors
+	seen map[string]conf.Pos
+	pack *Pack
+	text []string // lines of the file at hand
+}
+
+func (l *loader) file(f record.File) {
+	var pf packFile
+	if err := conf.Decode(f.Name, f.Data, &pf); err != nil {
+		if more, ok := err.(conf.Errors); ok {
+			l.errs = append(l.errs, more...)
+		}
+		return
+	}
+	l.text = strings.Split(string(f.Data), "\n")
+	for i := range pf.Rules {
+		end := len(l.text)
+		if i+1 < len(pf.Rules) {
+			end = pf.Rules[i+1].Pos.Line - 1
+		}
+		l.rule(&pf.Rules[i], end)
+	}
+}
+
+func (l *loader) rule(f *ruleFile, end int) {
+	r := &Rule{Name: f.Name.V, Hazard: Hazard(f.Hazard.V), Severity: Severity(f.Severity.V), Message: f.Message, Do: f.Do,
+		Hold: time.Duration(f.Hold.V), ClearHold: time.Duration(f.ClearHold.V), Text: l.source(f.Pos.Line, end)}
+	l.name(f)
+	l.oneOf(f, "hazard", f.Hazard, hazards)
+	l.oneOf(f, "severity", f.Severity, severities)
+	for _, p := range f.Placement {
+		if !telemetry.ValidName(p.V) {
+			l.errs.Add(p.Pos, "%q cannot name a placement: letters, digits, '.', '_' or '-'", p.V)
+		}
+		r.Placement = append(r.Placement, p.V)
+	}
+	for _, d := range []conf.At[conf.Duration]{f.Hold, f.ClearHold} {
+		if v := time.Duration(d.V); v < 0 || v > maxHold {
+			l.errs.Add(d.Pos, "a hold of %s is not possible: 0s to %s", v, maxHold)
+		}
+	}
+	for _, a := range f.Edge {
+		r.Edge = append(r.Edge, l.action(a))
+	}
+	if f.Message.Zh == "" || f.Message.En == "" {
+		l.errs.Add(f.Pos, "rule %q needs a message in Chinese and English: message: {zh: ..., en: ...}", f.Name.V)
+	}
+	if f.When.Kind == 0 {
+		l.errs.Add(f.Pos, "rule %q needs a condition: when: gas.ch4 > 10 %%LEL", f.Name.V)
+		return
+	}
+	r.When = l.condition(f.Pos.File, &f.When)
+	if f.Clear.Kind != 0 {
+		r.Clear = l.condition(f.Pos.File, &f.Clear)
+	}
+	l.pack.Rules = append(l.pack.Rules, r)
+}
+
+func (l *loader) name(f *ruleFile) {
+	first, twice := l.seen[f.Name.V]
+	switch {
+	case !telemetry.ValidName(f.Name.V):
+		l.errs.Add(place(f.Name.Pos, f.Pos), "%q cannot name a rule: 1 to 64 letters, digits, '.', '_' or '-'", f.Name.V)
+	case builtin[f.Name.V] != nil:
+		l.errs.Add(f.Name.Pos, "%q is a rule that the engine has of its own: choose another name", f.Name.V)
+	case twice:
+		l.errs.Add(f.Name.Pos, "rule %q is there twice, first at %s", f.Name.V, first)
+	}
+	l.seen[f.Name.V] = f.Name.Pos
+}
+
+func place(at, otherwise conf.Pos) conf.Pos {
+	if at.Line == 0 {
+		return otherwise
+	}
+	return at
+}
+
+func (l *loader) oneOf(f *ruleFile, key string, got conf.At[string], list []string) {
+	if !slices.Contains(list, got.V) {
+		l.errs.Add(place(got.Pos, f.Pos), "%s %q: one of %s%s", key, got.V, strings.Join(list, ", "), telemetry.Suggest(got.V, list))
+	}
+}
+
+func (l *loader) action(a conf.At[string]) Action {
+	verb, target, _ := strings.Cut(a.V, " ")
+	if !slices.Contains(verbs, verb) || !telemetry.ValidName(target) {
+		l.errs.Add(a.Pos, "%q is no action: write %s and what to act on, such as close gas_valve", a.V, strings.Join(verbs, ", "))
+	}
+	return Action{Verb: verb, Target: target}
+}
+
+// source is the rule's own lines, without the indentation that they share.
+func (l *loader) source(from, to int) string {
+	if from < 1 || from > to || to > len(l.text) {
+		return ""
+	}
+	lines := slices.Clone(l.text[from-1 : to])
+	if i := strings.IndexByte(lines[0], '-'); i >= 0 {
+		lines[0] = lines[0][:i] + " " + lines[0][i+1:]
+	}
+	indent := len(lines[0]) - len(strings.TrimLeft(lines[0], " "))
+	for i, s := range lines {
+		lines[i] = s[min(indent, len(s)-len(strings.TrimLeft(s, " "))):]
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+func (l *loader) condition(file string, n *yaml.Node) *lang.Program {
+	at := conf.Pos{File: file, Line: n.Line, Column: n.Column}
+	if n.Kind != yaml.ScalarNode {
+		l.errs.Add(at, "a condition belongs here, such as gas.ch4 > 10 %%LEL")
+		return nil
+	}
+	p, err := lang.Compile(n.Value, l.cat)
+	lang.Each(err, func(e lang.Error) {
+		l.errs.Add(l.within(at, n, e.Off), "%s", e.Text)
+	})
+	return p
+}
+
+// within is where in the file a byte of a scalar stands. A text folded over lines
+// is found by its words.
+func (l *loader) within(at conf.Pos, n *yaml.Node, off int) conf.Pos {
+	off = min(off, len(n.Value))
+	switch {
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0:
+		if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+			at.Column++
+		}
+		at.Column += utf8.RuneCountInString(n.Value[:off])
+		return at
+	}
+	left := off
+	for line := at.Line; line < len(l.text); line++ {
+		text := strings.TrimSpace(l.text[line])
+		if left <= len(text) {
+			indent := len(l.text[line]) - len(strings.TrimLeft(l.text[line], " "))
+			return conf.Pos{File: at.File, Line: line + 1, Column: indent + utf8.RuneCountInString(text[:left]) + 1}
+		}
+		left -= len(text) + 1
+	}
+	return at
+}

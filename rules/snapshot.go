@@ -1,0 +1,258 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"slices"
+
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// ErrBusy says that an outage is being evaluated, so that there is no state to
+// keep for the moment: try again after the next record.
+var ErrBusy = errors.New("rules: an outage is being evaluated")
+
+// ErrSnapshot is what Restore wraps when bytes are not a state of this version.
+var ErrSnapshot = errors.New("rules: not a snapshot of this version; evaluate the log from its beginning")
+
+const snapshotVersion = 1
+
+// What is kept: site and rules as files, devices and gateways, and each cell's
+// changing part. The fixed part of a cell follows from the others.
+type engineState struct {
+	Version         int
+	Site            record.Site
+	Rules           record.Rules
+	Arrival, Listen int64
+	Devices         []deviceState
+	Gateways        []gatewayState
+	Cells           []cellState
+}
+
+type deviceState struct {
+	ID, Announced  string
+	Stated         int64
+	Metrics        []string
+	Heard, HeardAt int64
+	Silent, Faulty *Verdict
+	Bad            []failing
+	Good           int64
+}
+
+type gatewayState struct {
+	ID             string
+	Heard, HeardAt int64
+	Silent, Forked *Verdict
+	ForkAt         int64
+}
+
+type cellState struct {
+	Key       string
+	Cur, Base keptState
+	Mid       *keptState
+	BaseAt    keptMark
+	MidAt     keptMark
+	Said      [][]span
+	Tail      []point
+	Clock     int64
+	Heard     int64
+	Late      int
+	Drain     []string // gateways; nil: no outage
+	Backlog   []point
+}
+
+type keptState struct {
+	LastT, Fired, Next int64
+	LastSlot           int32
+	Vals               []value
+	Dets               [][]byte
+	Wins               []window
+	Phases             []phase
+}
+
+type keptMark struct {
+	Pos   int
+	Marks []int
+}
+
+// Snapshot is the engine's state as bytes, or ErrBusy.
+func (e *Engine) Snapshot() ([]byte, error) {
+	if len(e.jobs) > 0 {
+		return nil, ErrBusy
+	}
+	s := engineState{Version: snapshotVersion, Site: e.inv, Rules: e.files, Arrival: e.arrival, Listen: e.listen}
+	for _, d := range e.order {
+		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.silent, d.faulty, d.bad, d.good})
+	}
+	for _, g := range e.gates {
+		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.silent, g.forked, g.forkAt})
+	}
+	for _, c := range e.cells {
+		s.Cells = append(s.Cells, c.keep())
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(&s); err != nil {
+		return nil, fmt.Errorf("rules: snapshot: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func (c *cell) keep() cellState {
+	k := cellState{Key: c.key, Cur: c.cur.keep(), Base: c.base.s.keep(), BaseAt: keptMark{c.base.pos, c.base.marks}, MidAt: keptMark{c.mid.pos, c.mid.marks},
+		Said: c.said, Tail: c.tail, Clock: c.clock, Heard: c.heard, Late: c.late}
+	if c.mid.s != nil {
+		mid := c.mid.s.keep()
+		k.Mid = &mid
+	}
+	if c.drain != nil {
+		k.Drain, k.Backlog = c.drain.nodes, c.drain.backlog
+	}
+	return k
+}
+
+func (s *state) keep() keptState {
+	k := keptState{LastT: s.LastT, Fired: s.Fired, Next: s.Next, LastSlot: s.LastSlot, Vals: s.Vals, Wins: s.Wins, Phases: s.Phases}
+	for _, d := range s.Dets {
+		k.Dets = append(k.Dets, d.AppendState(nil))
+	}
+	return k
+}
+
+// Restore takes a snapshot back into a new engine. After an error the engine must
+// not be used.
+func (e *Engine) Restore(b []byte) error {
+	var s engineState
+	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
+		return fmt.Errorf("%w (%w)", ErrSnapshot, err)
+	}
+	if s.Version != snapshotVersion {
+		return fmt.Errorf("%w (version %d)", ErrSnapshot, s.Version)
+	}
+	for _, g := range s.Gateways {
+		made := e.gateway(g.ID)
+		made.heard, made.heardAt, made.silent, made.forked, made.forkAt = g.Heard, g.HeardAt, g.Silent, g.Forked, g.ForkAt
+	}
+	for _, k := range s.Devices {
+		d := &device{id: k.ID, node: e.nodeOf(k.ID), announced: k.Announced, stated: k.Stated,
+			heard: k.Heard, heardAt: k.HeardAt, silent: k.Silent, faulty: k.Faulty, bad: k.Bad, good: k.Good}
+		d.learn(k.Metrics...)
+		d.node.devices = append(d.node.devices, d)
+		e.byID[d.id] = d
+		e.order = append(e.order, d)
+	}
+	if err := e.setFiles(&s); err != nil {
+		return fmt.Errorf("%w (%w)", ErrSnapshot, err)
+	}
+	e.arrival, e.listen = s.Arrival, s.Listen
+	return e.restoreCells(s.Cells)
+}
+
+func (e *Engine) setFiles(s *engineState) error {
+	if s.Site.Version != "" {
+		if err := e.setSite(&s.Site); err != nil {
+			return err
+		}
+	}
+	if s.Rules.Version != "" {
+		return e.setRules(&s.Rules)
+	}
+	e.resite()
+	return nil
+}
+
+func (e *Engine) restoreCells(kept []cellState) error {
+	byKey := map[string]*cell{}
+	for _, c := range e.cells {
+		byKey[c.key] = c
+	}
+	if len(byKey) != len(kept) {
+		return fmt.Errorf("%w (%d cells, want %d)", ErrSnapshot, len(kept), len(byKey))
+	}
+	e.cells = e.cells[:0]
+	for i := range kept {
+		c := byKey[kept[i].Key]
+		if c == nil {
+			return fmt.Errorf("%w (cell %s)", ErrSnapshot, kept[i].Key)
+		}
+		if err := c.restore(&kept[i]); err != nil {
+			return fmt.Errorf("%w (cell %s: %w)", ErrSnapshot, c.key, err)
+		}
+		if c.drain != nil {
+			e.aside += len(c.drain.backlog)
+		}
+		e.cells = append(e.cells, c)
+		delete(byKey, c.key)
+	}
+	return nil
+}
+
+func (c *cell) restore(k *cellState) error {
+	said := k.Said
+	for len(said) < len(c.insts) {
+		said = append(said, nil)
+	}
+	var err error
+	if c.cur, err = c.restoreState(&k.Cur); err != nil {
+		return err
+	}
+	if c.base.s, err = c.restoreState(&k.Base); err != nil {
+		return err
+	}
+	c.base.pos, c.base.marks = k.BaseAt.Pos, k.BaseAt.Marks
+	c.mid = checkpoint{pos: k.MidAt.Pos, marks: k.MidAt.Marks}
+	if k.Mid != nil {
+		if c.mid.s, err = c.restoreState(k.Mid); err != nil {
+			return err
+		}
+	}
+	c.said, c.tail, c.clock, c.heard, c.late = said, k.Tail, k.Clock, k.Heard, k.Late
+	if k.Drain != nil {
+		c.drain = &drain{nodes: k.Drain, backlog: k.Backlog}
+	}
+	if !c.consistent() {
+		return errors.New("of another shape")
+	}
+	return nil
+}
+
+// consistent reports whether what was restored fits together.
+func (c *cell) consistent() bool {
+	fits := func(k *checkpoint) bool {
+		if k.s == nil {
+			return true
+		}
+		if len(k.marks) != len(c.insts) || k.pos < 0 || k.pos > len(c.tail) {
+			return false
+		}
+		for i, n := range k.marks {
+			if n < 0 || n > len(c.said[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	bad := func(p point) bool { return p.Slot < 0 || int(p.Slot) >= len(c.slots) }
+	return len(c.said) == len(c.insts) && fits(&c.base) && fits(&c.mid) && !slices.ContainsFunc(c.tail, bad) &&
+		(c.drain == nil || !slices.ContainsFunc(c.drain.backlog, bad))
+}
+
+func (c *cell) restoreState(k *keptState) (*state, error) {
+	s := c.fresh()
+	if len(k.Vals) != len(s.Vals) || len(k.Dets) != len(s.Dets) || len(k.Wins) != len(s.Wins) || len(k.Phases) != len(s.Phases) {
+		return nil, errors.New("of another shape")
+	}
+	for i, b := range k.Dets {
+		rest, err := s.Dets[i].LoadState(b)
+		if err != nil {
+			return nil, err
+		}
+		if len(rest) > 0 {
+			return nil, errors.New("a detector's state is too long")
+		}
+	}
+	s.LastT, s.Fired, s.Next, s.LastSlot = k.LastT, k.Fired, k.Next, k.LastSlot
+	s.Vals, s.Wins, s.Phases = k.Vals, k.Wins, k.Phases
+	return s, nil
+}
