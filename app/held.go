@@ -1,13 +1,9 @@
 package app
 
 import (
-	"errors"
-	"fmt"
 	"sync"
-	"syscall"
 
 	"weishao.dev/weishao/hub/broker"
-	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -97,20 +93,4 @@ func (r *rejects) pass(to func(node string, kind telemetry.Bad)) {
 	for _, e := range early {
 		to(e.node, e.kind)
 	}
-}
-
-// derived shows values of derived metrics to who keeps charts.
-func (h *Hub) derived(list []rules.DerivedSample) { h.recorder.Derived(list) }
-
-// remedy says what can be done about an address that cannot be had.
-func remedy(err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w: another program listens there; stop it or choose another port", err)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%w: ports below 1024 need a privilege; choose another port", err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w: this machine has no such address; 0.0.0.0 means all that it has", err)
-	}
-	return err
 }

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry/record"
@@ -131,15 +130,6 @@ func announced(entries []record.Entry) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-// mistake is an error at a place of the configuration, where it has one.
-func mistake(at conf.Pos, format string, args ...any) error {
-	err := fmt.Errorf(format, args...)
-	if at.Line == 0 {
-		return err
-	}
-	return fmt.Errorf("%s: %w", at, err)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,7 @@ func Replay(ctx context.Context, cfg *HubConfig) (res ReplayResult, err error) {
 	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dir, err := eventlog.OpenDir(ctx, filepath.Join(cfg.Data, logFolder), 0, quiet)
 	if err != nil {
-		return res, err
+		return res, cmp.Or(inUse(cfg.Data, err), err)
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	if res.From, err = dir.First(ctx); err != nil {

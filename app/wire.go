@@ -23,6 +23,7 @@ import (
 	"weishao.dev/weishao/hub/recorder"
 	"weishao.dev/weishao/hub/worker"
 	"weishao.dev/weishao/incidents"
+	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/web"
@@ -68,7 +69,10 @@ func (h *Hub) openBroker(context.Context) (err error) {
 		}
 	}
 	if h.server, err = broker.StartEmbedded(cfg); err != nil {
-		return mistake(h.cfg.MQTT.Addr.Pos, "%w", remedy(err))
+		if used := inUse(h.cfg.Data, err); used != nil {
+			return used
+		}
+		return cannotListen("MQTT", h.cfg.MQTT.Addr, err)
 	}
 	h.work.opened("broker", h.server.Close)
 	if h.cfg.Broker == nil {
@@ -118,7 +122,7 @@ func (h *Hub) openLog(ctx context.Context) (err error) {
 func (h *Hub) listen(context.Context) (err error) {
 	a := h.cfg.HTTP.Addr
 	if h.listener, err = net.Listen("tcp", a.V); err != nil {
-		return mistake(a.Pos, "pages on %s: %w", a.V, remedy(err))
+		return cannotListen("pages", a, err)
 	}
 	h.work.opened("address of the pages", func() error {
 		if err := h.listener.Close(); !errors.Is(err, net.ErrClosed) { // the server has closed it, if it got that far
@@ -133,7 +137,7 @@ func (h *Hub) openHistory(context.Context) error {
 	if i := h.cfg.History.Influx; i != nil {
 		return h.openInflux(i)
 	}
-	s, err := embedded.Open(h.data(historyFolder), embedded.Options{Log: h.log})
+	s, err := embedded.Open(h.data(historyFolder), embedded.Options{Log: warnings(h.log)})
 	if err != nil {
 		return err
 	}
@@ -197,7 +201,7 @@ func (h *Hub) openIncidents(ctx context.Context) error {
 
 func (h *Hub) openWorker(ctx context.Context) (err error) {
 	h.worker, err = worker.Open(ctx, worker.Config{
-		Log: h.events, Incidents: h.incidents, View: h.view, Derived: h.derived, Snapshot: h.data(rulesState),
+		Log: h.events, Incidents: h.incidents, View: h.view, Derived: func(list []rules.DerivedSample) { h.recorder.Derived(list) }, Snapshot: h.data(rulesState),
 		Every: snapshotEvery, Retry: retryStore, Registry: h.reg, Logger: h.log,
 	})
 	return err
