@@ -7,10 +7,12 @@
 package conf
 
 import (
+	"bytes"
 	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strconv"
@@ -83,12 +85,19 @@ func (a *At[T]) decode(d *decoder, n *yaml.Node) {
 // Decode reads data into the struct that into points to. file is the name that
 // errors carry. The error, if any, is of type Errors.
 func Decode(file string, data []byte, into any) error {
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
+	var root, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	switch err := documents.Decode(&root); {
+	case err == io.EOF:
+		return Errors{{Pos{file, 1, 1}, "the file is empty"}}
+	case err != nil:
 		return Errors{syntaxError(file, err)}
 	}
-	if root.Kind == 0 {
-		return Errors{{Pos{file, 1, 1}, "the file is empty"}}
+	switch err := documents.Decode(&second); {
+	case err == nil:
+		return Errors{{Pos{file, second.Line, second.Column}, "a second document begins here, and only the first would be read: take out the ---"}}
+	case err != io.EOF:
+		return Errors{syntaxError(file, err)}
 	}
 	return DecodeNode(file, root.Content[0], into)
 }
@@ -317,19 +326,6 @@ func (d *decoder) duration(n *yaml.Node, v reflect.Value) {
 	v.SetInt(int64(dur))
 }
 
-// ParseDuration reads what time.ParseDuration reads, and days: "14d".
-func ParseDuration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if f, err := strconv.ParseFloat(days, 64); err == nil && f >= 0 && f < 1e5 {
-			return time.Duration(f * float64(24*time.Hour)), nil
-		}
-	}
-	if s == "0" {
-		return 0, errors.New("missing unit")
-	}
-	return time.ParseDuration(s)
-}
-
 func (d *decoder) time(n *yaml.Node, v reflect.Value) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, n.Value); err == nil {
@@ -338,23 +334,4 @@ func (d *decoder) time(n *yaml.Node, v reflect.Value) {
 		}
 	}
 	d.fail(n, "%q is not a date: write 2026-01-31, or 2026-01-31T08:00:00+08:00", n.Value)
-}
-
-var byteUnits = []struct {
-	suffix string
-	factor int64
-}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}}
-
-// ParseBytes reads a size with its unit: "120MB", "20GB". Units are decimal.
-func ParseBytes(s string) (int64, error) {
-	for _, u := range byteUnits {
-		if num, ok := strings.CutSuffix(strings.ToUpper(strings.TrimSpace(s)), u.suffix); ok {
-			f, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
-			if err != nil || !(f > 0) || f*float64(u.factor) > 1e18 {
-				break
-			}
-			return int64(f * float64(u.factor)), nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not a size: write a number with its unit, such as 120MB or 20GB", s)
 }

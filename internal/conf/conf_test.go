@@ -1,6 +1,7 @@
 package conf_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -57,6 +58,10 @@ func TestMistakesStandWithTheirPlace(t *testing.T) {
 		{"nan", "ptr: {f: .nan}\n", `x.yaml:1:10: ".nan" is not a finite number`},
 		{"list for mapping", "ptr: [1]\n", `x.yaml:1:6: a mapping (key: value) belongs here, not a list`},
 		{"mapping for list", "items: {a: 1}\n", `x.yaml:1:8: a list belongs here, not a mapping`},
+		{"two documents", "ptr: {n: 1}\n---\nptr: {n: 2}\n", `x.yaml:2:1: a second document begins here`},
+		{"broken second document", "ptr: {n: 1}\n---\n]", `not valid YAML`},
+		{"nothing", "# only a comment\n", `x.yaml:1:1: the file is empty`},
+		{"broken", "ptr: {n: 1\nitems: [", `not valid YAML`},
 		{"alias", "ptr: &a {n: 1}\n", `x.yaml:1:6: anchors and aliases are not used here`},
 		{"bad date", "ptr: {day: tomorrow}\n", `x.yaml:1:12: "tomorrow" is not a date`},
 		{"broken yaml", "ptr: {n: 1\n", `not valid YAML`},
@@ -80,11 +85,44 @@ func TestMistakesStandWithTheirPlace(t *testing.T) {
 	}
 }
 
+// Whatever a file has in it, reading it ends, and each mistake has a place in
+// the file and a text.
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte("items:\n - name: x\n"))
-	f.Add([]byte("ptr: {tab: {a: {wait: 1s}}}"))
+	for _, s := range []string{
+		"items:\n - name: x\n", "ptr: {tab: {a: {wait: 1s}}}", "a: b\n---\na: c\n", "ptr: &a {raw: *a}\n", "ptr: {raw: {x: *a}}",
+		"? [a]\n: b\n", "- - -\n", "ptr: !!binary aGk=\n", "ptr: {n: 99999999999999999999}", "ptr: {day: 2026-02-30}", "\t", "%YAML 9.9\n---\n", "<<: {ptr: 1}",
+	} {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var o outer
-		_ = conf.Decode("f", b, &o)
+		placed(t, b, conf.Decode("f", b, &o))
+		if o.Ptr != nil && o.Ptr.Raw.Kind != 0 {
+			var again outer
+			placed(t, b, conf.DecodeNode("f", &o.Ptr.Raw, &again))
+		}
+		if d, err := conf.ParseDuration(string(b)); err != nil && d != 0 {
+			t.Errorf("%q is %v and a mistake", b, d)
+		}
+		if n, err := conf.ParseBytes(string(b)); err == nil && n <= 0 {
+			t.Errorf("%q are %d bytes", b, n)
+		}
 	})
+}
+
+func placed(t *testing.T, file []byte, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	errs, ok := errors.AsType[conf.Errors](err)
+	if !ok || len(errs) == 0 {
+		t.Fatalf("%q: got %T %v", file, err, err)
+	}
+	last := bytes.Count(file, []byte("\n")) + bytes.Count(file, []byte("\r")) + 2
+	for _, e := range errs {
+		if p := e.Pos; p.File != "f" || p.Line < 1 || p.Line > last || p.Column < 1 || e.Text == "" {
+			t.Errorf("%q: %q stands at %+v", file, e.Text, p)
+		}
+	}
 }
