@@ -119,6 +119,8 @@ type Process struct {
 	out  *output
 	done chan struct{}
 	err  error
+
+	expected bool // that it is gone: its output is not what a failure is about
 }
 
 // Start runs a program; the environment is the test's plus env. It is killed
@@ -137,7 +139,7 @@ func Start(t testing.TB, env []string, program string, args ...string) *Process 
 	}()
 	t.Cleanup(func() {
 		p.Kill()
-		if t.Failed() {
+		if t.Failed() && !p.expected {
 			t.Logf("--- output of %s (last part)\n%s", p.Name, p.out.tail(6000))
 		}
 	})
@@ -154,6 +156,13 @@ func (p *Process) Output() string { return p.out.String() }
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended by itself
 	<-p.done
+}
+
+// Crash is Kill as part of the test's plan: the output of what was killed is not
+// shown when the test fails.
+func (p *Process) Crash() {
+	p.expected = true
+	p.Kill()
 }
 
 // Stop asks the process to end and waits; it fails the test when the process

@@ -1,0 +1,64 @@
+package harness
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weishao.dev/weishao/hub/broker"
+)
+
+// Mosquitto is a real Mosquitto with our own templates of configuration and access
+// rules.
+type Mosquitto struct {
+	*Process
+	Addr string // host:port
+	dir  string
+}
+
+// NewMosquitto starts one that lets in the hub, as weishao-hub with the password
+// "hub", and gateways by their credentials. It ends with the test.
+func NewMosquitto(t testing.TB, gateways ...Credentials) *Mosquitto {
+	t.Helper()
+	m := &Mosquitto{Addr: FreeAddr(t), dir: t.TempDir()}
+	_, port, err := net.SplitHostPort(m.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := broker.Mosquitto{Listen: port + " 127.0.0.1", PasswordFile: filepath.Join(m.dir, "passwords"), ACLFile: filepath.Join(m.dir, "acl")}
+	passwords := "weishao-hub:hub\n"
+	for _, g := range gateways {
+		cfg.Gateways = append(cfg.Gateways, g.Username)
+		passwords += g.Username + ":" + g.Password + "\n"
+	}
+	conf, acl, err := cfg.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		conf += "user root\n" // else it becomes a user who cannot read the test's folder
+	}
+	for name, text := range map[string]string{"mosquitto.conf": conf, "acl": acl, "passwords": passwords} {
+		WriteFile(t, m.dir, name, text)
+	}
+	Run(t, Command(t, "mosquitto_passwd"), "-U", cfg.PasswordFile)
+	m.Process = Start(t, nil, Command(t, "mosquitto"), "-c", filepath.Join(m.dir, "mosquitto.conf"))
+	Eventually(t, "Mosquitto listens", func() error {
+		c, err := net.Dial("tcp", m.Addr)
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
+	return m
+}
+
+// HubYAML is what a hub's configuration says to use it, given a file that holds the
+// hub's password.
+func (m *Mosquitto) HubYAML(t testing.TB) string {
+	t.Helper()
+	file := WriteFile(t, m.dir, "hub-password", "hub\n")
+	return strings.Join([]string{"broker:", "  url: tcp://" + m.Addr, "  username: weishao-hub", "  password_file: " + file, ""}, "\n")
+}
