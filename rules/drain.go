@@ -28,12 +28,40 @@ func (e *Engine) fork(c *cell, node string) {
 		e.runJob(c, len(d.backlog)+1)
 	}
 	if c.drain == nil {
-		c.mark()
+		e.goBack(c)
 		c.drain = &drain{}
 	}
 	if !slices.Contains(c.drain.nodes, node) {
 		c.drain.nodes = append(c.drain.nodes, node)
 	}
+}
+
+// goBack makes the state at the last reading the base: that before ticks found the
+// device silent, as if nothing had come after.
+func (e *Engine) goBack(c *cell) {
+	from := &c.mid
+	if from.s == nil {
+		from = &c.base
+	}
+	s := from.s.clone()
+	e.recent = c.tail[:from.pos]
+	f := e.collector(c, s)
+	for i := from.pos; i < len(c.tail); i++ {
+		e.recent = c.tail[:i+1]
+		c.step(s, c.tail[i], f)
+	}
+	for i, spans := range f.spans {
+		over := from.marks[i]
+		for _, sp := range spans {
+			if sp.Cleared != 0 {
+				over++
+			}
+		}
+		c.said[i] = append(c.said[i][:0], c.said[i][over:]...)
+	}
+	c.tail = c.tail[:0]
+	c.base = checkpoint{s: s, marks: make([]int, len(c.insts))}
+	c.mid.take(c)
 }
 
 // setAside keeps a reading of an outage until all of them are there.

@@ -163,10 +163,12 @@ func (n *node) decision(m *moment) (slot int, value, threshold float64, ok bool)
 	return -1, 0, 0, false
 }
 
-// near is a number of an interval: the one it is, or the bound that is finite.
+// near is a number of an interval: the one it is, or a bound that is finite, or 0.
 func near(v lang.Interval) float64 {
-	if v.Lo-v.Lo == 0 {
-		return v.Lo
+	for _, x := range [...]float64{v.Lo, v.Hi} {
+		if x-x == 0 {
+			return x
+		}
 	}
-	return v.Hi
+	return 0
 }

@@ -1,0 +1,244 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// arrivedReading is a reading with when it came.
+type arrivedReading struct {
+	at int64
+	p  telemetry.Point
+}
+
+// intervals is what the verdicts amount to in the end: by device and rule, the
+// spans that were raised, after all revisions.
+func intervals(verdicts []Verdict) []string {
+	last := map[string]Verdict{}
+	for _, v := range verdicts {
+		if v.Hazard == Unsupervised || v.Hazard == FaultHazard {
+			continue
+		}
+		last[v.ID] = v
+	}
+	var list []string
+	for _, v := range last {
+		if v.Cleared != v.Onset {
+			list = append(list, fmt.Sprintf("%s %s %g-%g", v.Device, v.Rule, sec(v.Onset), sec(v.Cleared)))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Readings that come late and out of order, within Lateness, settle to the same
+// intervals as those that come in order.
+func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		series := draws(rt)
+		inOrder := run(t, series)
+		late := slices.Clone(series)
+		for i := range late {
+			if rapid.IntRange(0, 4).Draw(rt, "late") == 0 {
+				late[i].at += rapid.Int64Range(0, Lateness-5000).Draw(rt, "by")
+			}
+		}
+		slices.SortStableFunc(late, func(a, b arrivedReading) int { return cmp.Compare(a.at, b.at) })
+		outOfOrder := run(t, late)
+		if got, want := intervals(outOfOrder.verdicts), intervals(inOrder.verdicts); !slices.Equal(got, want) {
+			rt.Errorf("got\n  %q\nwant\n  %q\nverdicts %s", got, want, asJSON(t, outOfOrder.says()))
+		}
+		raised := map[string]int{}
+		for _, v := range outOfOrder.verdicts {
+			if raised[v.ID] += 1; v.Event == Raise && raised[v.ID] != 1 {
+				rt.Errorf("%s was raised twice", v.ID)
+			}
+		}
+	})
+}
+
+// draws makes a device's hour: levels that come and go, now and then a fault.
+func draws(rt *rapid.T) (list []arrivedReading) {
+	at := t0
+	gas := 0.0
+	for range rapid.IntRange(20, 120).Draw(rt, "n") {
+		at += rapid.SampledFrom([]int64{500, 1000, 1000, 2000, 7000}).Draw(rt, "step")
+		gas = math.Abs(gas + rapid.Float64Range(-4, 4.5).Draw(rt, "gas"))
+		p := telemetry.Point{Metric: "gas.ch4", Time: at, Value: min(gas, 100)}
+		if rapid.IntRange(0, 30).Draw(rt, "fault") == 0 {
+			p = telemetry.Point{Metric: "gas.ch4", Time: at, Quality: telemetry.BadFrame}
+		}
+		list = append(list, arrivedReading{at + 300, p})
+	}
+	return list
+}
+
+// run brings readings to an engine and lets a minute pass at the end.
+func run(t testing.TB, list []arrivedReading) *world {
+	w := newWorld(t, windowRules)
+	w.born("g/n/d", 10_000, "gas.ch4")
+	for _, r := range list {
+		w.ticks(r.at - 1)
+		w.apply(r.at, &record.Readings{Device: "g/n/d", Points: []telemetry.Point{r.p}})
+	}
+	// The end of all holds, so that none is cut off by when the last reading came.
+	end := t0 + 3_600_000
+	for i := range int64(20) {
+		w.apply(end+i*1000, reading("g/n/d", "gas.ch4", end+i*1000, 0))
+	}
+	return w
+}
+
+const windowRules = gasRule + `
+  - name: mean
+    hazard: gas_leak
+    severity: major
+    when: avg(gas.ch4, 20s) > 8 %LEL
+    clear: max(gas.ch4, 10s) < 8 %LEL
+    message: {zh: 平均, en: Mean}
+  - name: likely
+    hazard: gas_leak
+    severity: major
+    when: gas.leak_likelihood >= 0.9
+    clear: gas.leak_likelihood < 0.3
+    clear_hold: 20s
+    message: {zh: 可能, en: Likely}
+`
+
+// A stop and a start at any record changes nothing: the state is in the snapshot.
+func TestARestartChangesNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		series := draws(rt)
+		for i := range series {
+			if rapid.IntRange(0, 4).Draw(rt, "late") == 0 {
+				series[i].at += rapid.Int64Range(0, Lateness).Draw(rt, "by")
+			}
+		}
+		slices.SortStableFunc(series, func(a, b arrivedReading) int { return cmp.Compare(a.at, b.at) })
+		w := run(t, series)
+		again := &world{t: t, e: NewEngine()}
+		for i := range w.log {
+			if rapid.IntRange(0, 20).Draw(rt, "restart") == 0 {
+				b, err := again.e.Snapshot()
+				if err != nil {
+					rt.Fatal(err)
+				}
+				again.e = NewEngine()
+				if err := again.e.Restore(b); err != nil {
+					rt.Fatal(err)
+				}
+			}
+			if err := again.e.Apply(&w.log[i], again); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		if got, want := asJSON(t, again.verdicts), asJSON(t, w.verdicts); got != want {
+			rt.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+func TestALateReadingRevises(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 10_000, "gas.ch4")
+	w.reads("g/n/d", "gas.ch4", t0+10_000, 2)
+	w.reads("g/n/d", "gas.ch4", t0+20_000, 12)
+	w.reads("g/n/d", "gas.ch4", t0+26_000, 12)
+	w.want("raise gas at 25 since 20")
+	w.apply(t0+27_000, reading("g/n/d", "gas.ch4", t0+15_000, 12))
+	w.want("raise gas at 25 since 20", "revised gas at 26 since 15")
+	w.apply(t0+28_000, reading("g/n/d", "gas.ch4", t0+22_000, 3))
+	w.want("raise gas at 25 since 20", "revised gas at 26 since 15") // still 15-, though the gas was gone for a moment
+	if n := len(w.e.Active()); n != 1 {
+		t.Errorf("%d raises hold", n)
+	}
+}
+
+// What an outage hid is evaluated in order when it has come, and what it adds is
+// said once: as over, or as holding.
+func TestAnOutageIsEvaluatedInOrder(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 1000, "gas.ch4")
+	for at := t0 + 1000; at <= t0+60_000; at += 1000 {
+		w.apply(at, reading("g/n/d", "gas.ch4", at, 1), &record.Tick{})
+	}
+	w.apply(t0+61_000, &record.NodeDeath{Node: "g/n"})
+	w.ticks(t0 + 600_000)
+	w.apply(t0+600_000, &record.NodeBirth{Node: "g/n", Ours: true, Runs: []record.Run{{ID: 2, Kind: record.Live, Next: 1}, {ID: 1, Kind: record.Backlog, Oldest: 61, Next: 600}}})
+	stored := int64(61_000)
+	for at := t0 + 601_000; at <= t0+660_000; at += 1000 {
+		w.apply(at, reading("g/n/d", "gas.ch4", at, 1), &record.Tick{})
+		r := &record.Readings{Device: "g/n/d", Backlog: true}
+		for range 10 {
+			v := 1.0
+			if stored >= 200_000 && stored < 300_000 {
+				v = 30
+			}
+			r.Points = append(r.Points, telemetry.Point{Metric: "gas.ch4", Time: t0 + stored, Value: v})
+			stored += 1000
+		}
+		if stored < 600_000 {
+			w.apply(at, r)
+		}
+	}
+	w.want("raise unsupervised (gateway dead) at 61 since 60", "clear unsupervised at 600 since 60 until 600")
+	w.apply(t0+661_000, &record.Drained{Node: "g/n"})
+	w.want("raise unsupervised (gateway dead) at 61 since 60", "clear unsupervised at 600 since 60 until 600",
+		"raise gas at 205 since 200 until 300 over")
+	if got, want := asJSON(t, w.replay().verdicts), asJSON(t, w.verdicts); got != want {
+		t.Errorf("a replay says\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestAHazardOfAnOutageThatStillHoldsIsRaisedOnce(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 1000, "gas.ch4")
+	w.reads("g/n/d", "gas.ch4", t0+1000, 1)
+	w.apply(t0+2000, &record.NodeDeath{Node: "g/n"})
+	w.ticks(t0 + 100_000)
+	w.apply(t0+100_000, &record.NodeBirth{Node: "g/n", Ours: true, Runs: []record.Run{{ID: 1, Kind: record.Backlog, Oldest: 2, Next: 100}}})
+	for at := t0 + 101_000; at <= t0+110_000; at += 1000 {
+		w.apply(at, reading("g/n/d", "gas.ch4", at, 30), &record.Tick{})
+	}
+	for at := t0 + 2000; at < t0+100_000; at += 1000 {
+		r := reading("g/n/d", "gas.ch4", at, 30)
+		r.Backlog = true
+		w.apply(t0+110_000, r)
+	}
+	w.apply(t0+111_000, &record.Drained{Node: "g/n"})
+	w.want("raise unsupervised (gateway dead) at 2 since 1", "clear unsupervised at 100 since 1 until 100",
+		"raise gas at 106 since 101", "revised gas at 110 since 2")
+}
+
+// An outage too long for one slice is evaluated over several records, and a
+// restart meanwhile waits for the end.
+func TestALongOutageIsEvaluatedInSlices(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 1000, "gas.ch4")
+	w.reads("g/n/d", "gas.ch4", t0+1000, 1)
+	w.apply(t0+2000, &record.NodeBirth{Node: "g/n", Ours: true, Runs: []record.Run{{ID: 1, Kind: record.Backlog, Oldest: 1, Next: 5}}})
+	r := &record.Readings{Device: "g/n/d", Backlog: true}
+	const n = 2*jobSlice + 10
+	for i := range int64(n) {
+		r.Points = append(r.Points, telemetry.Point{Metric: "gas.ch4", Time: t0 + 2000 + i*10, Value: 1 + 20*float64(i/60_000)})
+	}
+	w.apply(t0+3000, r)
+	w.apply(t0+4000, &record.Drained{Node: "g/n"})
+	w.want()
+	if _, err := w.e.Snapshot(); err != ErrBusy {
+		t.Errorf("a snapshot in the middle: %v", err)
+	}
+	w.ticks(t0 + 8000)
+	w.want("raise gas at 607 since 602")
+	if _, err := w.e.Snapshot(); err != nil {
+		t.Error(err)
+	}
+}
