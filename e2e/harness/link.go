@@ -21,6 +21,7 @@ type Link struct {
 // NewLink relays to upstream, host:port, until the test ends.
 func NewLink(t testing.TB, upstream string) *Link {
 	t.Helper()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // its toxics write to a logger of their own
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	l := &Link{proxy: toxiproxy.NewProxy(server, "link", "127.0.0.1:0", upstream)}
 	if err := l.proxy.Start(); err != nil {

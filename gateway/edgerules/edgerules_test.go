@@ -132,7 +132,7 @@ func feed(t *testing.T, value func(second int) float64, seconds int) (from, to i
 }
 
 // With the shipped rules a leak is urgent from the first reading that may be one, and
-// until the rule is clear; cooking is not urgent at all.
+// until every rule is clear of it; a little gas is not urgent at all.
 func TestLeakIsUrgent(t *testing.T) {
 	level := func(s int) float64 {
 		if s >= 30 && s < 60 {
@@ -140,7 +140,7 @@ func TestLeakIsUrgent(t *testing.T) {
 		}
 		return 0.5
 	}
-	if from, to := feed(t, level, 300); from != 30 || to <= 60 {
+	if from, to := feed(t, level, 600); from != 30 || to <= 60 {
 		t.Errorf("a leak from second 30 to 60 is urgent from %d to %d", from, to)
 	}
 	if from, _ := feed(t, func(int) float64 { return 3 }, 120); from != 0 {
