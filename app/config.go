@@ -45,6 +45,7 @@ type HTTPConfig struct {
 
 // MQTTConfig is the embedded broker's listener.
 type MQTTConfig struct {
+	Pos  conf.Pos        `yaml:"-"`
 	Addr conf.At[string] `yaml:"addr"` // default 127.0.0.1:1883
 	Cert conf.At[string] `yaml:"cert"`
 	Key  conf.At[string] `yaml:"key"`
@@ -174,8 +175,11 @@ func (c *HubConfig) check() error {
 	if c.HTTP.URL.V != "" {
 		checkURL(&errs, c.HTTP.URL, "http", "https")
 	}
+	if c.HTTP.BehindTLS && c.HTTP.Cert.V != "" {
+		errs.Add(c.HTTP.Cert.Pos, "with cert the hub speaks https itself: leave behind_tls_proxy out")
+	}
 	if c.Broker != nil {
-		checkURL(&errs, at(c.Broker.URL, c.Broker.Pos), "tcp", "ssl")
+		c.checkBroker(&errs)
 	}
 	if i := c.History.Influx; i != nil {
 		checkURL(&errs, at(i.URL, i.Pos), "http", "https")
@@ -197,6 +201,17 @@ func (c *HubConfig) check() error {
 		ch.check(name, &errs)
 	}
 	return errs.Err()
+}
+
+func (c *HubConfig) checkBroker(errs *conf.Errors) {
+	b := c.Broker
+	checkURL(errs, at(b.URL, b.Pos), "tcp", "ssl")
+	if c.MQTT.Pos.Line != 0 {
+		errs.Add(c.MQTT.Pos, "mqtt is the hub's own broker, broker another one: give one of them")
+	}
+	if b.CA.V != "" && strings.HasPrefix(b.URL.V, "tcp:") {
+		errs.Add(b.CA.Pos, "a ca is for TLS: begin the url with ssl://")
+	}
 }
 
 func (ch ChannelConf) check(name string, errs *conf.Errors) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -50,6 +51,7 @@ type Hub struct {
 	listener  net.Listener // of the pages
 
 	mqttCert, httpCert *certificate
+	secrets            secrets
 	head               uint64 // the log's end when the hub had started
 }
 
@@ -76,14 +78,13 @@ func OpenHub(ctx context.Context, cfg *HubConfig, logger *slog.Logger) (*Hub, er
 }
 
 // readFiles finds every mistake in what people wrote before anything is touched.
-func (h *Hub) readFiles(context.Context) (err error) {
-	if h.inputs, err = readInputs(h.cfg); err != nil {
-		return err
-	}
-	if h.mqttCert, err = loadCertificate(h.cfg.MQTT.Cert, h.cfg.MQTT.Key, h.log); err != nil {
-		return err
-	}
-	if h.httpCert, err = loadCertificate(h.cfg.HTTP.Cert, h.cfg.HTTP.Key, h.log); err != nil {
+func (h *Hub) readFiles(context.Context) error {
+	var errs [4]error
+	h.inputs, errs[0] = readInputs(h.cfg)
+	h.mqttCert, errs[1] = loadCertificate(h.cfg.MQTT.Cert, h.cfg.MQTT.Key, h.log)
+	h.httpCert, errs[2] = loadCertificate(h.cfg.HTTP.Cert, h.cfg.HTTP.Key, h.log)
+	h.secrets, errs[3] = readSecrets(h.cfg)
+	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(h.cfg.Data, 0o700); err != nil {

@@ -79,7 +79,7 @@ func (h *Hub) openBroker(context.Context) (err error) {
 		h.conn = hold(h.server)
 		return nil
 	}
-	external, err := h.cfg.Broker.external(h.cfg.Clock, h.log)
+	external, err := h.external()
 	if err != nil {
 		return err
 	}
@@ -89,15 +89,9 @@ func (h *Hub) openBroker(context.Context) (err error) {
 	return nil
 }
 
-func (b *BrokerConfig) external(clock telemetry.Clock, log *slog.Logger) (broker.ExternalConfig, error) {
-	cfg := broker.ExternalConfig{URL: b.URL.V, Username: b.Username, Clock: clock, Log: log}
-	if b.Password.V != "" {
-		text, err := secret(b.Password.V)
-		if err != nil {
-			return cfg, mistake(b.Password.Pos, "the broker's password: %w", err)
-		}
-		cfg.Password = text
-	}
+func (h *Hub) external() (broker.ExternalConfig, error) {
+	b := h.cfg.Broker
+	cfg := broker.ExternalConfig{URL: b.URL.V, Username: b.Username, Password: h.secrets.broker, Clock: h.cfg.Clock, Log: h.log}
 	if b.CA.V != "" {
 		pool, err := authorities(b.CA)
 		if err != nil {
@@ -152,13 +146,7 @@ func (h *Hub) openHistory(context.Context) error {
 }
 
 func (h *Hub) openInflux(c *InfluxConfig) error {
-	opts := influx.Options{URL: c.URL.V, Org: c.Org, Bucket: c.Bucket.V, Log: h.log}
-	if c.Token.V != "" {
-		var err error
-		if opts.Token, err = secret(c.Token.V); err != nil {
-			return mistake(c.Token.Pos, "the token of InfluxDB: %w", err)
-		}
-	}
+	opts := influx.Options{URL: c.URL.V, Org: c.Org, Bucket: c.Bucket.V, Token: h.secrets.influx, Log: h.log}
 	refused := prometheus.NewGauge(prometheus.GaugeOpts{Name: "weishao_history_refused", Help: "1 while InfluxDB refuses the hub: wrong token, or no such bucket."})
 	opts.Alarm = func(err error) {
 		if err == nil {
@@ -183,14 +171,10 @@ func (h *Hub) openInflux(c *InfluxConfig) error {
 	return nil
 }
 
-func (h *Hub) openIncidents(ctx context.Context) error {
-	channels, err := h.cfg.channels()
-	if err != nil {
-		return err
-	}
+func (h *Hub) openIncidents(ctx context.Context) (err error) {
 	h.incidents, err = incidents.Open(ctx, h.data(incidentsFile), incidents.Options{
 		Clock: h.cfg.Clock, Directory: incidents.FromSite(h.view.Site), Rules: ruleText{h.pack}.incident,
-		Channels: channels, BaseURL: h.PublicURL(), Logger: h.log, Registry: h.reg,
+		Channels: h.secrets.channels, BaseURL: h.PublicURL(), Logger: h.log, Registry: h.reg,
 	})
 	if err != nil {
 		return err
