@@ -27,9 +27,19 @@ func (c *checker) call(e *Call) *Node {
 	}
 	fn := slices.Index(FnNames[:], e.Func)
 	if fn < 0 {
-		return c.fail(e.At, "unknown function %q%s", e.Func, telemetry.Suggest(e.Func, functions))
+		return c.fail(e.At, "unknown function %q%s", e.Func, suggestFunction(e.Func))
 	}
 	return c.window(e, Fn(fn))
+}
+
+// habits are what people call a function that has another name here.
+var habits = map[string]string{"mean": "avg", "average": "avg", "rate": "slope", "derivative": "slope", "range": "spread", "delta": "spread"}
+
+func suggestFunction(name string) string {
+	if known, ok := habits[strings.ToLower(name)]; ok {
+		return telemetry.Suggest(known, functions)
+	}
+	return telemetry.Suggest(name, functions)
 }
 
 func (c *checker) between(e *Call) *Node {

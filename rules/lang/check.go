@@ -142,6 +142,9 @@ func (c *checker) unary(e *Unary) *Node {
 		k.K, k.Off = -x.K, e.At
 		return &k
 	}
+	if x.affine {
+		return c.fail(e.At, "a temperature cannot be negated, only a difference of temperatures: %s", e)
+	}
 	return &Node{Op: OpNeg, X: x, Unit: x.Unit, Off: e.At, scale: x.scale, subj: x.subj}
 }
 
@@ -178,8 +181,11 @@ func (c *checker) binary(e *Binary) *Node {
 }
 
 func (c *checker) product(op Op, x, y *Node, e *Binary) *Node {
-	if x.Op == OpConst && y.Op == OpConst && op == OpDiv && y.K == 0 {
+	switch {
+	case y.Op == OpConst && op == OpDiv && y.K == 0:
 		return c.fail(y.Off, "division by zero")
+	case x.affine || y.affine:
+		return c.fail(e.At, "a temperature cannot be multiplied or divided, only a difference of temperatures: %s", e)
 	}
 	n := &Node{Op: op, X: x, Y: y, Off: e.At, scale: x.scale.times(y.scale)}
 	if op == OpDiv {
@@ -190,6 +196,14 @@ func (c *checker) product(op Op, x, y *Node, e *Binary) *Node {
 		n.Unit, n.scale, n.subj = x.Unit, x.scale, x.subj
 	} else if x.scale.unit == "1" && op == OpMul {
 		n.Unit, n.scale, n.subj = y.Unit, y.scale, y.subj
+	} else {
+		return n
+	}
+	if x.Op == OpConst && y.Op == OpConst { // fold, so that it converts as one quantity
+		n.Op, n.X, n.Y, n.K = OpConst, nil, nil, float64(x.K*y.K)
+		if op == OpDiv {
+			n.K = x.K / y.K
+		}
 	}
 	return n
 }

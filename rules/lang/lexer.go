@@ -20,9 +20,7 @@ func lex(s string) ([]token, error) {
 	}
 	var list []token
 	for i := 0; ; {
-		for i < len(s) && strings.IndexByte(" \t\r\n", s[i]) >= 0 {
-			i++
-		}
+		i += blanks(s[i:])
 		if i == len(s) {
 			return append(list, token{kind: end, off: i}), nil
 		}
@@ -73,8 +71,12 @@ var spellings = []struct{ written, means, hint string }{
 	{"=", "", "write == to compare"}, {"&&", "", "write and"}, {"||", "", "write or"}, {"!", "", "write not"},
 	{"（", "", "write ( in half width"}, {"）", "", "write ) in half width"}, {"，", "", "write , in half width"},
 	{"＞", "", "write > in half width"}, {"＜", "", "write < in half width"},
+	{"％", "", "write % in half width"}, {"：", "", "write : in half width"},
 	{"%", "", "a unit stands after its number, as in 10 %LEL"}, {"°", "", "a unit stands after its number, as in 40 °C"},
 }
+
+// blanks counts the white space at the front of s.
+func blanks(s string) int { return len(s) - len(strings.TrimLeft(s, " \t\r\n")) }
 
 func digit(c byte) bool  { return c >= '0' && c <= '9' }
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }
@@ -109,10 +111,7 @@ func lexNumber(s string, off int) (token, int, error) {
 		return token{}, 0, errorf(off, "%q is not a number that can be computed with", s[:n])
 	}
 	t := token{kind: number, off: off, value: v}
-	gap := n
-	for gap < len(s) && s[gap] == ' ' {
-		gap++
-	}
+	gap := n + blanks(s[n:])
 	unit, width, err := lexUnit(s[gap:], off+gap)
 	if err != nil {
 		return token{}, 0, err

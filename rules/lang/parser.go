@@ -67,7 +67,7 @@ func (p *parser) expr(floor, depth int) (Expr, error) {
 	if depth > maxDepth {
 		return nil, errorf(p.peek().off, "the expression is nested more than %d deep", maxDepth)
 	}
-	x, err := p.operand(depth)
+	x, err := p.operand(floor, depth)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (p *parser) expr(floor, depth int) (Expr, error) {
 	}
 }
 
-func (p *parser) operand(depth int) (Expr, error) {
+func (p *parser) operand(floor, depth int) (Expr, error) {
 	t := p.take()
 	switch {
 	case t.kind == number:
@@ -113,6 +113,8 @@ func (p *parser) operand(depth int) (Expr, error) {
 	case t.kind == operator && t.text == "-":
 		x, err := p.expr(powerSign, depth+1)
 		return &Unary{t.off, "-", x}, err
+	case t.kind == operator && t.text == "not" && floor > powerNot:
+		return nil, errorf(t.off, "not binds looser than what stands before it: write (not ...)")
 	case t.kind == operator && t.text == "not":
 		x, err := p.expr(powerNot, depth+1)
 		return &Unary{t.off, "not", x}, err

@@ -58,6 +58,7 @@ type Node struct {
 
 	scale  scale
 	affine bool   // a temperature on a scale with a zero of its own, not a difference
+	either bool   // affine, and as well a difference: temperature - 40 °C
 	subj   string // the metric whose conversions apply
 }
 
@@ -86,7 +87,5 @@ func (n *Node) walk(f func(*Node, bool), grouped bool) {
 	n.X.walk(f, grouped)
 	n.Y.walk(f, grouped)
 }
-
-var offsetUnits = map[string]bool{"°C": true, "℃": true, "°F": true, "K": true}
 
 func isTemperature(u telemetry.Unit) bool { return u.Dimension() == "temperature" }
