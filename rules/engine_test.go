@@ -49,7 +49,9 @@ func TestMissingDataNeitherRaisesNorClears(t *testing.T) {
 	w.apply(t0+9000, reading("g/n/d", "gas.ch4", t0+9000, 12))
 	w.apply(t0+14_000, reading("g/n/d", "gas.ch4", t0+14_000, 12))
 	w.want("raise gas at 14 since 9")
-	w.apply(t0+15_000, faults("g/n/d", "gas.ch4", t0+15_000, telemetry.NoResponse))
+	for at := t0 + 15_000; at < t0+120_000; at += 1000 {
+		w.apply(at, faults("g/n/d", "gas.ch4", at, telemetry.NoResponse), &record.Tick{})
+	}
 	w.ticks(t0 + 3_600_000)
 	for _, v := range w.verdicts[1:] {
 		if v.Rule == "gas" {

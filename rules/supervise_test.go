@@ -74,6 +74,7 @@ func TestADeadGatewayIsOneVerdict(t *testing.T) {
 	for _, silent := range []bool{false, true} {
 		w := threeDevices(t)
 		w.all(60, "g/n/a", "g/n/b", "g/n/c")
+		w.all(10, "g/n/a") // and then no more: b has been silent for longer
 		if !silent {
 			w.apply(w.now, &record.NodeDeath{Node: "g/n"})
 		}

@@ -108,7 +108,7 @@ func or(a, b string) string {
 func (c *checker) metric(e *Metric) *Node {
 	if e.Name == "on" || e.Name == "off" {
 		s, _ := scaleOf("1")
-		n := &Node{Op: OpConst, Unit: "1", Off: e.At, scale: s}
+		n := &Node{Op: OpConst, Unit: "1", Off: e.At, scale: s, state: true}
 		if e.Name == "on" {
 			n.K = 1
 		}
@@ -204,6 +204,7 @@ func (c *checker) product(op Op, x, y *Node, e *Binary) *Node {
 		if op == OpDiv {
 			n.K = x.K / y.K
 		}
+		return c.finite(n)
 	}
 	return n
 }

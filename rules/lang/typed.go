@@ -59,6 +59,7 @@ type Node struct {
 	scale  scale
 	affine bool   // a temperature on a scale with a zero of its own, not a difference
 	either bool   // affine, and as well a difference: temperature - 40 °C
+	state  bool   // the constant on or off
 	subj   string // the metric whose conversions apply
 }
 
