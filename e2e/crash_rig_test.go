@@ -178,6 +178,7 @@ func (r *rig) settle() {
 	r.t.Helper()
 	r.link.Mend(r.t)
 	r.hubReady()
+	harness.Eventually(r.t, "gateway runs", r.gw.Running)
 	r.gw.Stop(r.t)
 	r.rest()
 }

@@ -68,6 +68,12 @@ func (g *Gateway) Metric(name string) (float64, error) {
 	return 0, fmt.Errorf("the gateway has no metric %s", name)
 }
 
+// Running answers nil when the gateway answers: from then on it can be stopped.
+func (g *Gateway) Running() error {
+	_, err := g.Metric("devices")
+	return err
+}
+
 // Drained answers nil when the hub has all that the gateway holds.
 func (g *Gateway) Drained() error {
 	if g.Ended() {
