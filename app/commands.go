@@ -161,6 +161,9 @@ func runHub(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := serveDebug(c.ctx, c.logger); err != nil {
+		return err
+	}
 	h, err := OpenHub(c.ctx, cfg, c.logger)
 	if err != nil {
 		return err
