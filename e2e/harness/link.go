@@ -45,6 +45,7 @@ func (l *Link) Swallow(t testing.TB) {
 // Slow lets a number of kilobytes a second through towards the broker.
 func (l *Link) Slow(t testing.TB, kilobytes int) {
 	t.Helper()
+	_ = l.proxy.Toxics.RemoveToxic(context.Background(), "slow") // if it is slow already
 	l.add(t, "slow", "bandwidth", "upstream", fmt.Sprintf(`{"rate": %d}`, kilobytes))
 }
 
