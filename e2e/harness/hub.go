@@ -21,12 +21,16 @@ type Hub struct {
 }
 
 // NewHub writes a configuration into a folder of the test's own and starts the
-// hub. more is YAML that is added to the configuration; the hub's `mqtt` and
-// `http` are set. It returns when the hub is ready and has an operator's token.
+// hub. more is YAML that is added to the configuration; the hub's `http` is set, and
+// its `mqtt` if more does not begin with `broker`. It returns when the hub is ready and has an operator's token.
 func NewHub(t testing.TB, more string, env ...string) *Hub {
 	t.Helper()
 	h := &Hub{Dir: t.TempDir(), HTTP: FreeAddr(t), MQTT: FreeAddr(t), env: env, bin: filepath.Join(Programs(t), "weishao")}
-	text := fmt.Sprintf("data: data\nhttp: {addr: %q}\nmqtt: {addr: %q}\n%s", h.HTTP, h.MQTT, more)
+	text := fmt.Sprintf("data: data\nhttp: {addr: %q}\n", h.HTTP)
+	if !strings.HasPrefix(more, "broker:") { // another broker stands in its place
+		text += fmt.Sprintf("mqtt: {addr: %q}\n", h.MQTT)
+	}
+	text += more
 	h.Config = WriteFile(t, h.Dir, "hub.yaml", text)
 	h.API.URL = "http://" + h.HTTP
 	h.Restart(t)
