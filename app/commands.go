@@ -8,7 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"sync"
+	"syscall"
 
 	"weishao.dev/weishao/access"
 )
@@ -164,12 +168,34 @@ func runHub(c *call) error {
 	if err := serveDebug(c.ctx, c.logger); err != nil {
 		return err
 	}
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP) // before the start: from then on it must not end the hub
+	defer signal.Stop(again)
 	h, err := OpenHub(c.ctx, cfg, c.logger)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.stdout, "weishao hub: pages on %s, MQTT on %s\n", h.URL(), h.MQTT())
-	return h.Run(c.ctx)
+	ctx, cancel := context.WithCancel(c.ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { h.reloadOn(ctx, again) })
+	err = h.Run(ctx)
+	cancel()
+	reloading.Wait()
+	return err
+}
+
+// reloadOn reloads at each signal until ctx ends. What goes wrong stands in the
+// hub's log, and the versions before stay in effect.
+func (h *Hub) reloadOn(ctx context.Context, again <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+			_ = h.Reload(ctx) // it has told
+		}
+	}
 }
 
 const signInHelp = `

@@ -123,6 +123,7 @@ func (s *Store) open(rawDir string) error {
 	o.WALCompression = compression.Snappy
 	o.WALSegmentSize = 32 << 20
 	o.StripeSize = 1 << 10
+	o.NoLockfile = true        // the hub locks its data folder, and a kill would leave this one behind
 	o.IsolationDisabled = true // one goroutine appends, and a chart may see half a commit
 	s.raw, err = tsdb.Open(rawDir, s.opts.Log, nil, o, nil)
 	if err != nil {
