@@ -22,7 +22,10 @@ type rig struct {
 	hub  *harness.Hub
 	gw   *harness.Gateway
 	link *harness.Link
-	slow int // kilobytes a second that the link lets through at its best; 0: all
+	env  []string // of both
+
+	credentials harness.Credentials
+	slow        int // kilobytes a second that the link lets through at its best; 0: all
 
 	gatewayKills, hubKills, troubles int
 }
@@ -62,8 +65,8 @@ func soak(t *testing.T) time.Duration {
 // devices behind a link.
 func newRig(t *testing.T, devices string, mosquitto bool, fault string) *rig {
 	t.Helper()
-	r := &rig{t: t, rng: seeded(t)}
 	env := []string{"WEISHAO_OUTBOX_KEEP=1", "WEISHAO_FAULT=" + fault}
+	r := &rig{t: t, rng: seeded(t), env: env}
 	c, broker := credentials, ""
 	if mosquitto {
 		m := harness.NewMosquitto(t, c)
@@ -72,7 +75,7 @@ func newRig(t *testing.T, devices string, mosquitto bool, fault string) *rig {
 		r.hub = harness.NewHub(t, "", env...)
 		c, broker = r.hub.Enrol(t, c.Group, c.Node), r.hub.MQTT
 	}
-	r.link = harness.NewLink(t, broker)
+	r.credentials, r.link = c, harness.NewLink(t, broker)
 	r.gw = harness.NewGateway(t, c, r.link.Addr, devices, "", env...)
 	r.gw.Configure(t, "rest.yaml", c, r.link.Addr, restingDevice, "")
 	r.gw.Restart(t)
@@ -125,7 +128,7 @@ func (r *rig) killHub() {
 	}
 	r.hub.Crash()
 	r.hubKills++
-	r.hub.Process = harness.Start(r.t, r.hub.Env(), filepath.Join(harness.Programs(r.t), "weishao"), "hub", "--config", r.hub.Config)
+	r.hub.Process = harness.Start(r.t, r.env, filepath.Join(harness.Programs(r.t), "weishao"), "hub", "--config", r.hub.Config)
 }
 
 func (r *rig) hubReady() {

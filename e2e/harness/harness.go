@@ -127,8 +127,17 @@ type Process struct {
 // when the test ends, and its output is shown if the test failed.
 func Start(t testing.TB, env []string, program string, args ...string) *Process {
 	t.Helper()
+	return start(t, nil, env, program, args...)
+}
+
+// start is Start with a standard input; nil has nothing to read.
+func start(t testing.TB, in *os.File, env []string, program string, args ...string) *Process {
+	t.Helper()
 	p := &Process{Name: filepath.Base(program), cmd: exec.Command(program, args...), out: &output{}, done: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
+	if in != nil {
+		p.cmd.Stdin = in
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -59,9 +59,6 @@ func (h *Hub) Restart(t testing.TB) {
 	})
 }
 
-// Env is what the hub has in its environment beside the test's.
-func (h *Hub) Env() []string { return h.env }
-
 // LogDir is where its log is, for package eventlog once the hub is stopped.
 func (h *Hub) LogDir() string { return filepath.Join(h.Dir, "data", "log") }
 
