@@ -133,7 +133,7 @@ func (c *checker) constant(k, with *Node, verb string, differ bool) *Node {
 	bare := k.Unit == ""
 	catalogued := telemetry.Unit(k.Unit).Known() && telemetry.Unit(with.Unit).Known()
 	switch {
-	case k.Unit == with.Unit || bare && with.scale.unit == "1":
+	case k.Unit == with.Unit && !bare || bare && with.scale.unit == "1":
 		return &conv
 	case bare && !(len(with.scale.dim) == 0 && with.Unit == ""):
 		return c.fail(k.Off, "%s is in %s: write %s", what, with.scale, hint(k.K, with))
@@ -143,12 +143,10 @@ func (c *checker) constant(k, with *Node, verb string, differ bool) *Node {
 		conv.K = float64(k.K * k.scale.into(with.scale))
 		return c.finite(&conv)
 	case catalogued:
-		v, err := c.cat.Convert(k.K, telemetry.Unit(k.Unit), telemetry.Unit(with.Unit), what)
-		if err != nil {
-			return c.fail(k.Off, "%v", err)
+		if v, err := c.cat.Convert(k.K, telemetry.Unit(k.Unit), telemetry.Unit(with.Unit), what); err == nil {
+			conv.K = v
+			return c.finite(&conv)
 		}
-		conv.K = v
-		return c.finite(&conv)
 	}
 	return c.fail(k.Off, "%s cannot be %s %s for %s", or(k.Unit, "a bare number"), verb, with.scale, what)
 }
@@ -158,14 +156,14 @@ func (c *checker) constant(k, with *Node, verb string, differ bool) *Node {
 func hint(v float64, with *Node) string {
 	switch {
 	case with.Unit == "ms":
-		return number(v) + "s or " + number(v) + "m"
+		return plain(v) + "s or " + plain(v) + "m"
 	case with.Unit == "1/min":
-		return number(float64(v*100)) + " %/min"
+		return plain(float64(v*100)) + " %/min"
 	}
-	return number(v) + " " + or(with.Unit, "with its unit")
+	return plain(v) + " " + or(with.Unit, "with its unit")
 }
 
-func number(v float64) string { return (&Number{Value: v}).String() }
+func plain(v float64) string { return (&Number{Value: v}).String() }
 
 // quantity is a constant as it is written.
-func quantity(k *Node) string { return fmt.Sprintf("%s %s", number(k.K), or(k.Unit, "")) }
+func quantity(k *Node) string { return fmt.Sprintf("%s %s", plain(k.K), or(k.Unit, "")) }

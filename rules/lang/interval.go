@@ -64,14 +64,14 @@ func (a Interval) Div(b Interval) Interval {
 	return bounds(least(p, q, r, s), greatest(p, q, r, s))
 }
 
-// least and greatest take ∞/∞, a NaN, as the widest that it can be.
+// least and greatest leave out ∞/∞, a NaN: how far that may reach, 0 or ∞, the
+// corner beside it says.
 func least(v ...float64) float64 {
 	m := math.Inf(1)
 	for _, x := range v {
-		if x != x {
-			return math.Inf(-1)
+		if x == x {
+			m = min(m, x)
 		}
-		m = min(m, x)
 	}
 	return m
 }
@@ -79,10 +79,9 @@ func least(v ...float64) float64 {
 func greatest(v ...float64) float64 {
 	m := math.Inf(-1)
 	for _, x := range v {
-		if x != x {
-			return math.Inf(1)
+		if x == x {
+			m = max(m, x)
 		}
-		m = max(m, x)
 	}
 	return m
 }
