@@ -26,6 +26,7 @@ import (
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
+	"weishao.dev/weishao/telemetry/record"
 	"weishao.dev/weishao/web"
 )
 
@@ -203,18 +204,19 @@ func (h *Hub) openIngest(ctx context.Context) (err error) {
 	return nil
 }
 
-// announce puts the site and the rules into the log where it ends with others,
-// ahead of everything that gateways say, and sets the rules to work.
+// announce says in the log that the hub is back, and which site and rules are in
+// effect where the log ends with others, ahead of everything that gateways say.
 func (h *Hub) announce(ctx context.Context) error {
 	siteVersion, rulesVersion, err := h.worker.InEffect(ctx)
 	if err != nil {
 		return err
 	}
 	h.work.start("ingest", h.ingest.Run)
-	if news := h.inputs.news(siteVersion, rulesVersion); len(news) > 0 {
-		if err := h.ingest.Announce(ctx, news...); err != nil {
-			return err
-		}
+	news := h.inputs.news(siteVersion, rulesVersion)
+	if err := h.ingest.Announce(ctx, append([]record.Entry{&record.Resumed{}}, news...)...); err != nil {
+		return err
+	}
+	if len(news) > 0 {
 		h.log.Info("in effect from now on", "versions", announced(news))
 	}
 	if err := h.conn.release(); err != nil {

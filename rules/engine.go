@@ -43,7 +43,8 @@ type Engine struct {
 }
 
 // away is how far apart two records are, in ms, when the hub was not there to
-// listen: it writes a tick a second. Silence then is its own.
+// listen: it writes a tick a second. Silence then is its own. A hub that starts
+// says so besides.
 const away = 10_000
 
 // restartGrace is how long gateways may take, in ms, to find a hub that is back, or
@@ -85,6 +86,11 @@ func (e *Engine) pass(arrival int64) {
 		e.listen += dt
 		return
 	}
+	e.resume()
+}
+
+// resume gives all time to find a hub that was away.
+func (e *Engine) resume() {
 	for _, d := range e.order {
 		if d.silent == nil {
 			d.heard = max(d.heard, e.listen+restartGrace)
@@ -103,6 +109,8 @@ func (e *Engine) entry(entry record.Entry) error {
 		e.readings(x)
 	case *record.Tick:
 		e.tick()
+	case *record.Resumed:
+		e.resume()
 	case *record.DeviceBirth:
 		e.deviceBirth(x)
 	case *record.DeviceDeath:

@@ -189,3 +189,16 @@ func TestAChangeOfRulesResetsNoOther(t *testing.T) {
 		t.Errorf("a pack that does not load: %v, %d raises hold", err, len(w.e.Active()))
 	}
 }
+
+// A hub that starts again, however soon, takes nobody's silence for a death: they
+// may have spoken while it was not there.
+func TestAHubThatWasAwayCallsNobodySilent(t *testing.T) {
+	w := threeDevices(t)
+	w.all(60, "g/n/a", "g/n/b", "g/n/c")
+	w.apply(w.now+9_000, &record.Resumed{})
+	w.ticks(w.now + 25_000)
+	w.all(60, "g/n/a", "g/n/b", "g/n/c")
+	if len(w.verdicts) != 0 {
+		t.Errorf("got %s, want nothing", asJSON(t, w.verdicts))
+	}
+}

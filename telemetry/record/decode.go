@@ -117,14 +117,19 @@ func (d *Decoder) entry(c *cursor) Entry {
 		return v
 	case kindTick:
 		return theTick
+	case kindResumed:
+		return theResumed
 	default:
 		c.fail(fmt.Sprintf("unknown kind of entry %d", kind))
 		return nil
 	}
 }
 
-// theTick stands for every tick: it has no fields.
-var theTick = &Tick{}
+// What has no fields is the same each time.
+var (
+	theTick    = &Tick{}
+	theResumed = &Resumed{}
+)
 
 func (d *Decoder) readingsEntry(c *cursor) *Readings {
 	d.readings = append(d.readings, Readings{})

@@ -26,6 +26,7 @@
 //	8 Site         version str | file
 //	9 Rules        version str | n uvar. | n files
 //	10 Tick
+//	11 Resumed
 //
 //	point  head uvar. | [quality 1] | time varint | [value 8, LE float64]
 //	run    source src | parent uvar. | kind 1 | oldest uvar. | next uvar. | n uvar. | n (from uvar. | to uvar.)

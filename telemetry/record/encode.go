@@ -23,6 +23,7 @@ const (
 	kindSite
 	kindRules
 	kindTick
+	kindResumed
 )
 
 const (
@@ -130,6 +131,8 @@ func (e *Encoder) entry(dst []byte, entry Entry) []byte {
 		return dst
 	case *Tick:
 		return append(dst, kindTick)
+	case *Resumed:
+		return append(dst, kindResumed)
 	}
 	panic(fmt.Sprintf("record: entry of foreign type %T", entry)) // a bug: Entry is sealed by its method
 }

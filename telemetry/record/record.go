@@ -108,6 +108,10 @@ type Rules struct {
 // Tick marks that time has passed: one a second.
 type Tick struct{}
 
+// Resumed marks that a hub begins to listen: who was silent before that may have
+// spoken to nobody.
+type Resumed struct{}
+
 func (*Readings) entry()    {}
 func (*NodeBirth) entry()   {}
 func (*NodeDeath) entry()   {}
@@ -118,3 +122,4 @@ func (*Lost) entry()        {}
 func (*Site) entry()        {}
 func (*Rules) entry()       {}
 func (*Tick) entry()        {}
+func (*Resumed) entry()     {}

@@ -200,7 +200,7 @@ func genEntry(t *rapid.T) Entry {
 	case 7:
 		return &Rules{Version: text("version"), Files: rapid.SliceOf(file).Draw(t, "files")}
 	case 8:
-		return &Tick{}
+		return []Entry{&Tick{}, &Resumed{}}[rapid.IntRange(0, 1).Draw(t, "empty")]
 	}
 	return &Readings{
 		Device: text("device"), Epoch: genEpoch(t), Run: rapid.Uint64Range(0, 3).Draw(t, "run"), First: rapid.Uint64().Draw(t, "first"),
