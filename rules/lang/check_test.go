@@ -137,6 +137,34 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// Metrics of a site's own may be in units that the built-in ones are not in.
+func TestMetricsInOtherUnits(t *testing.T) {
+	cat, err := telemetry.NewCatalogue(telemetry.LEL{}).With(
+		telemetry.Metric{Name: "oven", Unit: "K", Min: 0, Max: 1000}, telemetry.Metric{Name: "feed", Unit: "kW", Min: 0, Max: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"oven > temperature", "temperature - oven > 5 °C"} {
+		if _, err := Compile(text, cat); err == nil || !strings.Contains(err.Error(), "count from different zeros") {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+	for text, factor := range map[string]float64{"power > feed": 1000, "feed > power": 0.001, "spread(oven, 1m) > spread(temperature, 1m)": 0} {
+		p, err := Compile(text, cat)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got := 0.0 // no conversion
+		if right := p.Root.X; right.Op == OpMul { // a > b is b < a
+			got = right.Y.K
+		}
+		if got != factor {
+			t.Errorf("%s multiplies by %g, want %g", text, got, factor)
+		}
+	}
+}
+
 // All mistakes of an expression are told at once.
 func TestSeveralMistakes(t *testing.T) {
 	_, err := Compile("gas.ch5 > 1 %LEL and power > 5 A or max(smoke, 8d) > 1 dB/m", telemetry.NewCatalogue(telemetry.LEL{}))

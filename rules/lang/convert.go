@@ -117,6 +117,9 @@ func (c *checker) meet(x, y *Node, e *Binary, verb string, differ bool) (*Node, 
 	case !x.scale.same(y.scale):
 		c.fail(e.At, "%s (%s) cannot be %s %s (%s)", e.X, x.scale, verb, e.Y, y.scale)
 		return nil, nil
+	case x.affine && y.affine && c.otherZero(y, x):
+		c.fail(e.At, "%s (%s) and %s (%s) count from different zeros", e.X, x.scale, e.Y, y.scale)
+		return nil, nil
 	}
 	if f := y.scale.into(x.scale); f != 1 {
 		one, _ := scaleOf("1")
