@@ -98,7 +98,7 @@ func (w *Worker) finalSave() {
 
 func (w *Worker) saved(err error) {
 	w.saving = nil
-	if err != nil {
+	if err != nil && !errors.Is(err, rules.ErrBusy) { // busy: the next one will do
 		w.Logger.Error("no snapshot of the rules; a restart will take longer", "file", w.Config.Snapshot, "error", err)
 	}
 }
