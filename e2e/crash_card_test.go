@@ -124,6 +124,10 @@ func TestClonedCardIsReported(t *testing.T) {
 	})
 	one, other := r.gw, clone
 	for _, gw := range []*harness.Gateway{one, other} {
+		r.gw = gw
+		harness.Eventually(t, "both go on", func() error { return r.gauge("points_total", 500) })
+	}
+	for _, gw := range []*harness.Gateway{one, other} {
 		harness.Eventually(t, "gateway runs", gw.Running)
 		gw.Stop(t)
 	}
