@@ -85,7 +85,7 @@ func (l *loader) file(f record.File) {
 }
 
 func (l *loader) rule(f *ruleFile, end int) {
-	r := &Rule{Name: f.Name.V, Hazard: Hazard(f.Hazard.V), Severity: Severity(f.Severity.V), Message: f.Message, Do: f.Do,
+	r := &Rule{Name: f.Name.V, Hazard: Hazard(f.Hazard.V), Severity: Severity(f.Severity.V), Message: unfold(f.Message), Do: unfold(f.Do),
 		Hold: time.Duration(f.Hold.V), ClearHold: time.Duration(f.ClearHold.V), Text: l.source(f.Pos.Line, end)}
 	l.name(f)
 	l.oneOf(f, "hazard", f.Hazard, hazards)
@@ -129,6 +129,20 @@ func (l *loader) name(f *ruleFile) {
 		l.errs.Add(f.Name.Pos, "rule %q is there twice, first at %s", f.Name.V, first)
 	}
 	l.seen[f.Name.V] = f.Name.Pos
+}
+
+// unfold takes the space out that YAML puts where a folded Chinese text breaks its
+// lines: Chinese has none between words.
+func unfold(t site.Text) site.Text {
+	runes := []rune(t.Zh)
+	out := runes[:0:0]
+	for i, r := range runes {
+		if r == ' ' && i > 0 && i+1 < len(runes) && (runes[i-1] > 0x2e80 || runes[i+1] > 0x2e80) {
+			continue
+		}
+		out = append(out, r)
+	}
+	return site.Text{Zh: string(out), En: t.En}
 }
 
 func place(at, otherwise conf.Pos) conf.Pos {

@@ -14,8 +14,8 @@ import (
 // Placements that the shipped rules know. Sites may use others in rules of
 // their own.
 var Placements = []string{
-	"kitchen_gas", "boiler_room", "corridor_socket", "stair_light", "dwelling_feeder", "dwelling_socket", "meter_box", "bike_shed",
-	"room_smoke", "kitchen_smoke", "stair_smoke", "corridor_smoke", "room_co", "switchboard", "feeder", "ambient",
+	"kitchen_gas", "boiler_room", "corridor_socket", "lobby_socket", "stair_light", "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder",
+	"meter_box", "distribution_box", "bike_shed", "room_smoke", "kitchen_smoke", "stair_smoke", "corridor_smoke", "room_heat", "kitchen_heat", "room_co", "ambient",
 }
 
 // Bounds of what the file may ask for. An interval below 100 ms is a typing

@@ -81,9 +81,10 @@ func TestTheWholeVocabularyHasWords(t *testing.T) {
 	}
 	words := map[string][]string{
 		"hazard": allHazards, "severity": allSeverities, "state": allStates, "outcome": allOutcomes, "place": allPlaces,
-		"quality": {"good", "warmup", "suspect", "volatile", "open", "short", "saturated", "stuck", "no_response", "bad_frame"},
-		"bad":     {"nan", "infinity", "out_of_range", "unknown_metric", "time", "undecodable", "too_large", "foreign_topic", "replayed", "unannounced"},
-		"role":    {"warden", "officer", "operator"}, "gap": {"pending", "lost"}, "page": {"queued", "sent", "failed", "cancelled", "none"},
+		"quality":   {"good", "warmup", "suspect", "volatile", "open", "short", "saturated", "stuck", "no_response", "bad_frame"},
+		"bad":       {"nan", "infinity", "out_of_range", "unknown_metric", "time", "undecodable", "too_large", "foreign_topic", "replayed", "unannounced"},
+		"placement": site.Placements,
+		"role":      {"warden", "officer", "operator"}, "gap": {"pending", "lost"}, "page": {"queued", "sent", "failed", "cancelled", "none"},
 	}
 	for _, k := range kinds {
 		words["kind"] = append(words["kind"], string(k))
