@@ -183,6 +183,7 @@ func TestAForeignNodesDeathIsKnownAtOnce(t *testing.T) {
 	if took := f.becomes("beixin/tahu/attic", "unsupervised"); took > atOnce {
 		t.Errorf("a device's death was known after %v", took)
 	}
+	f.becomes("b1-102-room", "normal")
 	f.node.Crash()
 	took := f.becomes("b1-102-room", "unsupervised")
 	t.Logf("killed: unsupervised after %v", took)

@@ -57,7 +57,7 @@ const commands = {
   stop() {
     clearInterval(timer);
     client.stop();
-    input.close();
+    process.stdin.destroy();
   },
 };
 const input = readline.createInterface({input: process.stdin});
