@@ -39,6 +39,10 @@ soak: ## the crash tests again and again, for half an hour
 bench: build ## measure ingest on this machine
 	bin/weishao bench ingest --json
 
+screenshots: ## take the pictures of the README from a running demo
+	scripts/test-deps.sh
+	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -tags screenshots -timeout 10m -count 1 -run TestScreenshots ./e2e
+
 fuzz: ## each fuzz target for half a minute
 	scripts/fuzz.sh
 
