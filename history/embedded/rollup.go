@@ -133,7 +133,7 @@ func (s *Store) rollHour(ctx context.Context, hour int64, finish func(*sql.Tx) e
 
 	// The few series with faults need both their streams merged.
 	faulty := map[*series]bool{}
-	ss := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, faultName))
+	ss := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, nameLabel, faultName))
 	for ss.Next() {
 		l := ss.At().Labels()
 		if se := s.names.find(l.Get("device"), l.Get("metric")); se != nil {
@@ -152,11 +152,11 @@ func (s *Store) rollHour(ctx context.Context, hour int64, finish func(*sql.Tx) e
 			return err
 		}
 	}
-	ss = q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, faultName))
+	ss = q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchNotEqual, nameLabel, faultName))
 	var it chunkenc.Iterator
 	for ss.Next() {
 		l := ss.At().Labels()
-		se := s.names.find(l.Get("device"), l.Get(labels.MetricName))
+		se := s.names.find(l.Get("device"), l.Get(nameLabel))
 		if se == nil || faulty[se] {
 			continue
 		}

@@ -8,6 +8,9 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
+// nameLabel is the label under which a series' name stands.
+const nameLabel = "__name__"
+
 // faultName is the __name__ of series that hold faults: their sample is the
 // telemetry.Quality, at the time of the reading that carried it. No metric of a
 // catalogue has a colon in its name.
@@ -26,12 +29,12 @@ type series struct {
 
 func newSeries(id uint32, device, metric string) *series {
 	return &series{id: id, device: device, metric: metric,
-		valueLabels: labels.FromStrings(labels.MetricName, metric, "device", device)}
+		valueLabels: labels.FromStrings(nameLabel, metric, "device", device)}
 }
 
 func (s *series) faultLabels() labels.Labels {
 	if s.faults.IsEmpty() {
-		s.faults = labels.FromStrings(labels.MetricName, faultName, "device", s.device, "metric", s.metric)
+		s.faults = labels.FromStrings(nameLabel, faultName, "device", s.device, "metric", s.metric)
 	}
 	return s.faults
 }
@@ -39,14 +42,14 @@ func (s *series) faultLabels() labels.Labels {
 func (s *series) valueMatchers() []*labels.Matcher {
 	return []*labels.Matcher{
 		labels.MustNewMatcher(labels.MatchEqual, "device", s.device),
-		labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, s.metric),
+		labels.MustNewMatcher(labels.MatchEqual, nameLabel, s.metric),
 	}
 }
 
 func (s *series) faultMatchers() []*labels.Matcher {
 	return []*labels.Matcher{
 		labels.MustNewMatcher(labels.MatchEqual, "device", s.device),
-		labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, faultName),
+		labels.MustNewMatcher(labels.MatchEqual, nameLabel, faultName),
 		labels.MustNewMatcher(labels.MatchEqual, "metric", s.metric),
 	}
 }

@@ -155,7 +155,7 @@ func TestMetricsInOtherUnits(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		got := 0.0 // no conversion
+		got := 0.0                                // no conversion
 		if right := p.Root.X; right.Op == OpMul { // a > b is b < a
 			got = right.Y.K
 		}
