@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"testing"
 
 	"weishao.dev/weishao/telemetry"
@@ -51,4 +52,41 @@ func BenchmarkApply(b *testing.B) {
 			b.ReportMetric(float64(out.derived)/float64(b.N), "derived/reading")
 		})
 	}
+}
+
+// BenchmarkSnapshot is the pause of the rules while their state is copied, for
+// 10,000 devices, and what a device takes in memory.
+func BenchmarkSnapshot(b *testing.B) {
+	e := NewEngine()
+	out := &nobody{}
+	e.Apply(&record.Record{Seq: 1, Arrival: t0, Entries: []record.Entry{&record.Rules{Version: "1", Files: Shipped()}}}, out)
+	metrics := []string{"gas.ch4", "smoke", "temperature", "power"}
+	rec := record.Record{Seq: 2}
+	const devices = 10_000
+	for i := range devices {
+		rec.Entries = append(rec.Entries, &record.Readings{Device: fmt.Sprintf("g/n%d/d%d", i/50, i), Points: make([]telemetry.Point, 1)})
+	}
+	rec.Entries = append(rec.Entries, &record.Tick{})
+	for s := range int64(120) {
+		rec.Seq, rec.Arrival = rec.Seq+1, t0+s*1000
+		for i, entry := range rec.Entries[:devices] {
+			entry.(*record.Readings).Points[0] = telemetry.Point{Metric: metrics[i%4], Time: rec.Arrival, Value: 1 + math.Sin(float64(s))}
+		}
+		e.Apply(&rec, out)
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	s, err := e.Snapshot()
+	if err != nil {
+		b.Fatal(err)
+	}
+	size := len(s)
+	for b.Loop() {
+		if _, err := e.Freeze(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size)/devices, "snapshot-B/device")
+	b.ReportMetric(float64(m.HeapAlloc)/devices, "heap-B/device")
 }

@@ -77,19 +77,57 @@ type keptMark struct {
 	Marks []int
 }
 
-// Snapshot is the engine's state as bytes, or ErrBusy.
-func (e *Engine) Snapshot() ([]byte, error) {
+// Frozen is an engine's state at one moment. It may be encoded on another goroutine
+// while the engine goes on.
+type Frozen struct {
+	state engineState // without cells
+	cells []*cell     // copies of what changes
+}
+
+// Freeze copies the engine's state, or says ErrBusy.
+func (e *Engine) Freeze() (*Frozen, error) {
 	if len(e.jobs) > 0 {
 		return nil, ErrBusy
 	}
 	s := engineState{Version: snapshotVersion, Site: e.inv, Rules: e.files, Arrival: e.arrival, Listen: e.listen}
 	for _, d := range e.order {
-		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.silent, d.faulty, d.bad, d.good})
+		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.silent, d.faulty, slices.Clone(d.bad), d.good})
 	}
 	for _, g := range e.gates {
 		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.silent, g.forked, g.forkAt})
 	}
-	for _, c := range e.cells {
+	f := &Frozen{state: s, cells: make([]*cell, len(e.cells))}
+	for i, c := range e.cells {
+		f.cells[i] = c.freeze()
+	}
+	return f, nil
+}
+
+// freeze copies what changes in a cell.
+func (c *cell) freeze() *cell {
+	f := &cell{key: c.key, cur: c.cur.clone(), base: c.base.clone(), mid: c.mid.clone(), tail: slices.Clone(c.tail),
+		said: make([][]span, len(c.said)), clock: c.clock, heard: c.heard, late: c.late}
+	for i, said := range c.said {
+		f.said[i] = slices.Clone(said)
+	}
+	if c.drain != nil {
+		f.drain = &drain{nodes: slices.Clone(c.drain.nodes), backlog: slices.Clone(c.drain.backlog)}
+	}
+	return f
+}
+
+func (k *checkpoint) clone() checkpoint {
+	n := checkpoint{pos: k.pos, marks: slices.Clone(k.marks)}
+	if k.s != nil {
+		n.s = k.s.clone()
+	}
+	return n
+}
+
+// Encode is the state as bytes.
+func (f *Frozen) Encode() ([]byte, error) {
+	s := f.state
+	for _, c := range f.cells {
 		s.Cells = append(s.Cells, c.keep())
 	}
 	var b bytes.Buffer
@@ -97,6 +135,15 @@ func (e *Engine) Snapshot() ([]byte, error) {
 		return nil, fmt.Errorf("rules: snapshot: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// Snapshot is the engine's state as bytes, or ErrBusy.
+func (e *Engine) Snapshot() ([]byte, error) {
+	f, err := e.Freeze()
+	if err != nil {
+		return nil, err
+	}
+	return f.Encode()
 }
 
 func (c *cell) keep() cellState {

@@ -45,20 +45,24 @@ func (s *state) clone() *state {
 	for i, d := range s.Dets {
 		c.Dets[i] = d.Clone()
 	}
-	c.copyFrom(s)
+	c.copyPlain(s)
 	return c
 }
 
 // copyFrom takes over a state of the same shape.
 func (s *state) copyFrom(o *state) {
+	s.copyPlain(o)
+	for i, d := range s.Dets {
+		d.CopyFrom(o.Dets[i])
+	}
+}
+
+func (s *state) copyPlain(o *state) {
 	s.LastT, s.LastSlot, s.Fired, s.Next = o.LastT, o.LastSlot, o.Fired, o.Next
 	copy(s.Vals, o.Vals)
 	copy(s.Phases, o.Phases)
 	for i := range s.Wins {
 		s.Wins[i].copyFrom(&o.Wins[i])
-	}
-	for i, d := range s.Dets {
-		d.CopyFrom(o.Dets[i])
 	}
 }
 

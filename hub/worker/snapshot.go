@@ -30,14 +30,14 @@ var errTorn = errors.New("torn or damaged file")
 // snapshot is the worker's state after some record.
 type snapshot struct {
 	next   uint64
-	engine []byte
+	engine *rules.Frozen
 	view   *live.Frozen
 	effect effect
 }
 
 // take copies the state.
 func (w *Worker) take() (snapshot, error) {
-	engine, err := w.engine.Snapshot()
+	engine, err := w.engine.Freeze()
 	if err != nil {
 		return snapshot{}, err
 	}
@@ -45,6 +45,10 @@ func (w *Worker) take() (snapshot, error) {
 }
 
 func (s snapshot) write(file string) error {
+	engine, err := s.engine.Encode()
+	if err != nil {
+		return err
+	}
 	view, err := s.view.Encode()
 	if err != nil {
 		return err
@@ -54,7 +58,7 @@ func (s snapshot) write(file string) error {
 		return err
 	}
 	b := binary.LittleEndian.AppendUint64([]byte(snapshotMagic), s.next)
-	for _, part := range [][]byte{s.engine, view, effect} {
+	for _, part := range [][]byte{engine, view, effect} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
 		b = append(b, part...)
 	}
