@@ -84,7 +84,7 @@ func TestJSONShape(t *testing.T) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Fields(`id hazard severity state rule zone places devices onset opened cleared evidence outcome note acknowledged_by
+	for name := range strings.FieldsSeq(`id hazard severity state rule zone places devices onset opened cleared evidence outcome note acknowledged_by
 		message do value metric threshold likelihood duty_gap over decided_at timeline`) {
 		if _, ok := m[name]; !ok {
 			t.Errorf("no field %s in %s", name, body)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -121,10 +122,8 @@ func (t *tx) save(r *row) error {
 			return err
 		}
 	}
-	for _, known := range t.touched {
-		if known == r {
-			return nil
-		}
+	if slices.Contains(t.touched, r) {
+		return nil
 	}
 	t.touched = append(t.touched, r)
 	return nil

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -56,12 +57,7 @@ func (l *loader) level(f fileLevel, kind LevelKind, parent *Level) *Level {
 }
 
 func allowed(parent, child LevelKind) bool {
-	for _, k := range rungs[parent] {
-		if k == child {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(rungs[parent], child)
 }
 
 func (l *loader) person(ref conf.At[string]) {

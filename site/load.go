@@ -3,6 +3,7 @@ package site
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (l *loader) people(list []filePerson) {
 		if p.Role.V == "" {
 			p.Role.V = "warden"
 		}
-		if !contains(roles, p.Role.V) {
+		if !slices.Contains(roles, p.Role.V) {
 			l.errs.Add(p.Role.Pos, "unknown role %q%s (one of %s)", p.Role.V, telemetry.Suggest(p.Role.V, roles), strings.Join(roles, ", "))
 		}
 		l.People[p.ID.V] = &Person{ID: p.ID.V, Name: p.Name, Role: p.Role.V, Phone: p.Phone, Pages: p.Pages}
@@ -283,15 +284,6 @@ func validID(s string) bool {
 		}
 	}
 	return true
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func keys[V any](m map[string]V) []string {

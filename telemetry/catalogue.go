@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -91,9 +92,7 @@ var reserved = []string{"and", "or", "not", "on", "off"}
 // empty range is an error.
 func (c *Catalogue) With(metrics ...Metric) (*Catalogue, error) {
 	d := &Catalogue{byName: make(map[string]Metric, len(c.byName)+len(metrics)), lel: c.lel}
-	for k, v := range c.byName {
-		d.byName[k] = v
-	}
+	maps.Copy(d.byName, c.byName)
 	for _, m := range metrics {
 		switch _, taken := d.byName[m.Name]; {
 		case !metricName.MatchString(m.Name):

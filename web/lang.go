@@ -30,7 +30,7 @@ func language(r *http.Request) string {
 // accepted is en where an Accept-Language header ranks it above zh.
 func accepted(header string) string {
 	best, bestQ := zh, 0.0
-	for _, part := range strings.Split(header, ",") {
+	for part := range strings.SplitSeq(header, ",") {
 		tag, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
 		q := 1.0
 		if v, ok := strings.CutPrefix(strings.TrimSpace(weight), "q="); ok {

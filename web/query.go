@@ -76,7 +76,7 @@ func (p *params) someOf(name string, allowed []string) []string {
 	p.known = append(p.known, name)
 	var out []string
 	for _, v := range p.q[name] {
-		for _, one := range strings.Split(v, ",") {
+		for one := range strings.SplitSeq(v, ",") {
 			switch {
 			case one == "":
 			case !slices.Contains(allowed, one):

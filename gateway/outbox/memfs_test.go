@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -38,9 +39,7 @@ func (m *memFS) crash(pick func(n int) int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if pick(1) == 1 { // the directory may have been written too
-		for name, f := range m.now {
-			m.durable[name] = f
-		}
+		maps.Copy(m.durable, m.now)
 	}
 	m.now = map[string]*inode{}
 	for name, f := range m.durable {
@@ -51,9 +50,7 @@ func (m *memFS) crash(pick func(n int) int) {
 		m.now[name] = &inode{data: kept, synced: append([]byte(nil), kept...), mod: f.mod}
 	}
 	m.durable = map[string]*inode{}
-	for name, f := range m.now {
-		m.durable[name] = f
-	}
+	maps.Copy(m.durable, m.now)
 	m.locked = map[string]bool{}
 	m.fail = nil
 }
@@ -147,9 +144,7 @@ func (m *memFS) SyncDir(dir string) error {
 		return err
 	}
 	m.durable = map[string]*inode{}
-	for name, f := range m.now {
-		m.durable[name] = f
-	}
+	maps.Copy(m.durable, m.now)
 	return nil
 }
 

@@ -154,7 +154,7 @@ func TestGatewaySpeaksBelowItsOwnNodeOnly(t *testing.T) {
 	foreign := []string{"spBv1.0/g/DDATA/b/x", "spBv1.0/g/NBIRTH/b", "spBv1.0/g/NCMD/a", "spBv1.0/STATE/weishao",
 		"spBv1.0/g/DDATA/a", "spBv1.0/g/DDATA/a/x/y", "other", "$JS/API/STREAM/LIST", "$MQTT/sess/x"}
 	for _, topic := range foreign {
-		for qos := byte(0); qos < 2; qos++ {
+		for qos := range byte(2) {
 			publish(t, c, topic, qos, "forged")
 			r.wait(t, "g/a foreign_topic")
 		}

@@ -88,7 +88,7 @@ func TestABusyLogMakesLargerBatches(t *testing.T) {
 	g.acked(7, 0)
 	open := log.close()
 	const messages = 2000
-	for i := uint64(0); i < messages; i++ {
+	for i := range uint64(messages) {
 		g.data(7, 1+i*10, 10)
 	}
 	open()

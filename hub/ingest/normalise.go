@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"strings"
 
 	"weishao.dev/weishao/site"
@@ -142,21 +143,12 @@ func (t *targets) metrics() []string {
 	var names []string
 	for i := range t.list {
 		name := t.list[i].metric.Name
-		if name == "" || containsName(names, name) {
+		if name == "" || slices.Contains(names, name) {
 			continue
 		}
 		names = append(names, name)
 	}
 	return names
-}
-
-func containsName(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // housekeeping reports metrics that are not measurements by their name: they

@@ -161,7 +161,7 @@ func secretsOf(u *url.URL, more ...string) []string {
 	}
 	mail := strings.HasPrefix(u.Scheme, "smtp")
 	if !mail {
-		for _, s := range strings.Split(u.Path, "/") {
+		for s := range strings.SplitSeq(u.Path, "/") {
 			add(s)
 		}
 		for _, values := range u.Query() {

@@ -25,6 +25,7 @@ package detect
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // MaxState is the largest size of a detector's state in bytes.
@@ -86,10 +87,8 @@ type Kind struct {
 // Wants reports whether a device with these metrics gets a detector of this kind.
 func (k Kind) Wants(metrics []string) bool {
 	for _, in := range k.Inputs[:k.Primary] {
-		for _, m := range metrics {
-			if m == in {
-				return true
-			}
+		if slices.Contains(metrics, in) {
+			return true
 		}
 	}
 	return false

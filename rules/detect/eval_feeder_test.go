@@ -4,7 +4,7 @@ import (
 	"encoding/csv"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -67,7 +67,7 @@ func (y *tally) medianDelay() int64 {
 	if len(y.delays) == 0 {
 		return 0
 	}
-	sort.Slice(y.delays, func(i, j int) bool { return y.delays[i] < y.delays[j] })
+	slices.Sort(y.delays)
 	return y.delays[len(y.delays)/2]
 }
 

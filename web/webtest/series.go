@@ -3,6 +3,7 @@ package webtest
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"weishao.dev/weishao/history"
@@ -46,10 +47,8 @@ func (w *World) onset(device string) int64 {
 	w.incidents.mu.Lock()
 	defer w.incidents.mu.Unlock()
 	for _, inc := range w.incidents.all {
-		for _, d := range inc.Devices {
-			if d == device {
-				return int64(inc.Onset)
-			}
+		if slices.Contains(inc.Devices, device) {
+			return int64(inc.Onset)
 		}
 	}
 	return math.MaxInt64 / 2
