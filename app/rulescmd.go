@@ -209,14 +209,14 @@ type backtestLine struct {
 	Event      rules.Event    `json:"event"`
 	Time       string         `json:"time"`
 	Onset      string         `json:"onset"`
-	Cleared    string         `json:"cleared,omitempty"`
 	Rule       string         `json:"rule"`
 	Hazard     rules.Hazard   `json:"hazard"`
 	Severity   rules.Severity `json:"severity"`
 	Place      string         `json:"place"`
 	Device     string         `json:"device"`
-	Value      float64        `json:"value"`
+	Value      *float64       `json:"value"` // null where nothing was measured: unsupervised and fault
 	Likelihood float64        `json:"likelihood"`
+	Cleared    string         `json:"cleared,omitempty"` // of revised alone, which nothing else explains
 }
 
 type summaryLine struct {
@@ -232,17 +232,34 @@ func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02
 
 func (c *call) printVerdictJSON(v rules.Verdict) {
 	l := backtestLine{Event: v.Event, Time: stamp(v.Time), Onset: stamp(v.Onset), Rule: v.Rule, Hazard: v.Hazard, Severity: v.Severity,
-		Place: v.Place, Device: v.Device, Value: v.Value, Likelihood: v.Likelihood}
-	if v.Cleared != 0 {
+		Place: v.Place, Device: v.Device, Likelihood: v.Likelihood}
+	if measured(v) {
+		l.Value = &v.Value
+	}
+	if v.Event == rules.Revised && v.Cleared != 0 {
 		l.Cleared = stamp(v.Cleared)
 	}
 	_ = json.NewEncoder(c.stdout).Encode(l) // a closed pipe ends the process
 }
 
+// measured reports whether a verdict rests on a number: one about the watching
+// itself does not.
+func measured(v rules.Verdict) bool {
+	return v.Hazard != rules.Unsupervised && v.Hazard != rules.FaultHazard
+}
+
 func (c *call) printVerdict(v rules.Verdict) {
-	fmt.Fprintf(c.stdout, "%s  %-7s %-12s %-9s %s  %s", stamp(v.Time), v.Event, v.Hazard, v.Severity, v.Device, v.Rule)
-	if v.Metric != "" {
+	who := v.Device
+	if who == "" {
+		who = v.Node
+	}
+	fmt.Fprintf(c.stdout, "%s  %-7s %-15s %-8s  %s  %s", stamp(v.Time), v.Event, v.Hazard, v.Severity, who, v.Rule)
+	switch {
+	case v.Metric == "":
+	case measured(v):
 		fmt.Fprintf(c.stdout, "  %s = %.4g", v.Metric, v.Value)
+	default:
+		fmt.Fprintf(c.stdout, "  %s", v.Metric)
 	}
 	if v.Reason != "" {
 		fmt.Fprintf(c.stdout, "  (%s)", v.Reason)
@@ -325,19 +342,17 @@ stands below it with file:line:column. docs/rules.md shows the format.`
 
 func runRulesTest(c *call) error {
 	rulesDir := c.flags.String("rules", "", "rule file or `DIR` (default: the shipped pack)")
+	siteFile := c.flags.String("site", "", "site `FILE`, for its own metrics, its LEL setting and its devices")
 	if err := c.parse(1, -1); err != nil {
 		return err
 	}
-	pack := rules.Shipped()
-	cat := telemetry.NewCatalogue(telemetry.LEL{})
-	if *rulesDir != "" {
-		var err error
-		if pack, err = ruleFiles([]string{*rulesDir}); err != nil {
-			return err
-		}
-		if _, err := rules.Load(cat, pack); err != nil {
-			return c.report(err)
-		}
+	var opts backtest.Options
+	if _, err := backtestInputs(*rulesDir, *siteFile, &opts); err != nil {
+		return c.report(err)
+	}
+	runner, err := scenario.New(opts.Site, opts.Rules)
+	if err != nil {
+		return c.report(err)
 	}
 	files, err := scenarioFiles(c.args)
 	if err != nil {
@@ -349,7 +364,7 @@ func runRulesTest(c *call) error {
 		if err != nil {
 			return err
 		}
-		results, err := scenario.Run(name, data, cat, pack)
+		results, err := runner.Run(name, data)
 		if err != nil {
 			return c.report(err)
 		}

@@ -8,9 +8,9 @@ package backtest
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/telemetry"
@@ -26,8 +26,9 @@ const maxTick = 10_000
 // meters that report on change are silent for many minutes.
 const unknownInterval = 15 * 60 * 1000 // ms
 
-// node is the gateway that devices without a full ID are given.
-const node = "backtest/file/"
+// bare is what devices without a full ID are called: each is on a gateway of its
+// own, since the file says nothing of any.
+const bare = "backtest/%s/device"
 
 // Options say what to evaluate with.
 type Options struct {
@@ -56,7 +57,7 @@ type Summary struct {
 // Run evaluates readings, which must be in time order but for small disorder,
 // and hands each verdict to out. It stops at the first error of the readings.
 func Run(readings iter.Seq2[telemetry.Reading, error], opts Options, out func(rules.Verdict)) (Summary, error) {
-	r := &run{engine: rules.NewEngine(), opts: opts, out: out, known: map[string]*device{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
+	r := &run{engine: rules.NewEngine(), opts: opts, out: out, known: map[string]*device{}, names: map[string]string{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
 	if r.opts.Interval == 0 {
 		r.opts.Interval = unknownInterval
 	}
@@ -85,6 +86,7 @@ type run struct {
 	opts   Options
 	out    func(rules.Verdict)
 	known  map[string]*device // by the name in the file
+	names  map[string]string  // by full ID, of those that the file names in short
 	sum    Summary
 
 	rec   record.Record
@@ -148,7 +150,8 @@ func (r *run) begin(at int64) error {
 func (r *run) meet(name string) *device {
 	id := name
 	if _, _, _, ok := telemetry.SplitDevice(name); !ok {
-		id = node + name
+		id = fmt.Sprintf(bare, name)
+		r.names[id] = name
 	}
 	placement := r.opts.Placements[name]
 	if placement == "" {
@@ -215,9 +218,16 @@ func (r *run) Verdict(v rules.Verdict) {
 	if v.Event == rules.Raise {
 		r.sum.Raised[v.Hazard]++
 	}
-	v.Device = strings.TrimPrefix(v.Device, node)
-	v.Place = strings.TrimPrefix(v.Place, node)
-	v.Zone = strings.TrimPrefix(v.Zone, node)
+	for _, id := range []*string{&v.Device, &v.Place, &v.Zone} {
+		if name, ok := r.names[*id]; ok {
+			*id = name
+		}
+	}
+	for i := range v.Evidence {
+		if name, ok := r.names[v.Evidence[i].Device]; ok {
+			v.Evidence[i].Device = name
+		}
+	}
 	r.out(v)
 }
 

@@ -16,60 +16,65 @@
 // A series is a list of items: "4" one value, "4x10" ten of them, "0..30/12"
 // twelve values from 0 to 30, "_" no reading, "_x5" five, "open", "stuck" or any
 // other fault quality by name.
+//
+// Every verdict that comes must be expected, and the other way about: a test
+// without expectations says that nothing may be raised.
 package scenario
 
 import (
 	"fmt"
 	"iter"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/rules/backtest"
+	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
 )
 
-// start is the moment of a test's first reading: an ordinary morning.
-var start = time.Date(2026, 1, 5, 2, 0, 0, 0, time.UTC).UnixMilli()
+// node is the gateway on which a test's devices are.
+const node = "scenario/test/"
 
-// maxSamples bounds one series: four weeks at 10 s.
-const maxSamples = 250_000
-
-type file struct {
-	Tests []test `yaml:"tests"`
+// Runner runs scenario files against one set of rules.
+type Runner struct {
+	site    *record.File // nil: none
+	files   []record.File
+	cat     *telemetry.Catalogue
+	devices map[string]*site.Device // of the site
+	names   []string                // rules that a test can expect
+	hazards []string
 }
 
-type test struct {
-	Pos      conf.Pos               `yaml:"-"`
-	Name     string                 `yaml:"name"`
-	Interval conf.At[conf.Duration] `yaml:"interval"`
-	Input    []input                `yaml:"input"`
-	Expect   []expect               `yaml:"expect"`
-}
-
-type input struct {
-	Pos       conf.Pos                   `yaml:"-"`
-	Device    conf.At[string]            `yaml:"device"`
-	Placement string                     `yaml:"placement"`
-	Series    map[string]conf.At[string] `yaml:"series"`
-}
-
-// expect is one verdict that must come. At is the exact time since the start;
-// From and To are bounds, both inclusive.
-type expect struct {
-	Pos    conf.Pos                `yaml:"-"`
-	Event  conf.At[string]         `yaml:"event"`
-	Rule   string                  `yaml:"rule"`
-	Hazard string                  `yaml:"hazard"`
-	Device string                  `yaml:"device"`
-	At     *conf.At[conf.Duration] `yaml:"at"`
-	From   conf.Duration           `yaml:"from"`
-	To     conf.Duration           `yaml:"to"`
+// New makes a Runner for rules, which are the shipped pack if empty, at a site,
+// which is nil for none. The error, if any, is of type conf.Errors.
+func New(at *record.File, files []record.File) (*Runner, error) {
+	r := &Runner{site: at, files: files, cat: telemetry.NewCatalogue(telemetry.LEL{})}
+	if at != nil {
+		s, err := site.Load(at.Name, at.Data)
+		if err != nil {
+			return nil, err
+		}
+		r.cat, r.devices = s.Catalogue, s.Devices
+	}
+	if len(files) == 0 {
+		r.files = rules.Shipped()
+	}
+	pack, err := rules.Load(r.cat, r.files)
+	if err != nil {
+		return nil, err
+	}
+	own := []*rules.Rule{pack.Rule(rules.UnsupervisedRule), pack.Rule(rules.FaultRule)}
+	for _, rule := range append(own, pack.Rules...) {
+		r.names = append(r.names, rule.Name)
+		if !slices.Contains(r.hazards, string(rule.Hazard)) {
+			r.hazards = append(r.hazards, string(rule.Hazard))
+		}
+	}
+	return r, nil
 }
 
 // Result is what became of one test.
@@ -79,93 +84,83 @@ type Result struct {
 	Problems []string // empty: passed
 }
 
-// Run runs a scenario file against rules. The error is about the file itself
-// (conf.Errors); what a test found wrong is in its Result.
-func Run(name string, data []byte, cat *telemetry.Catalogue, pack []record.File) ([]Result, error) {
+// Run runs a scenario file. The error is about the file itself (conf.Errors), and
+// then no test has run; what a test found wrong is in its Result.
+func (r *Runner) Run(name string, data []byte) ([]Result, error) {
 	var f file
 	if err := conf.Decode(name, data, &f); err != nil {
 		return nil, err
 	}
 	var errs conf.Errors
+	if len(f.Tests) == 0 {
+		errs.Add(conf.Pos{File: name, Line: 1, Column: 1}, "the file has no tests")
+	}
+	inputs := make([]func() Result, 0, len(f.Tests))
+	for i := range f.Tests {
+		t := &f.Tests[i]
+		r.check(t, &errs)
+		list, until := r.readings(t, &errs)
+		inputs = append(inputs, func() Result { return r.run(t, list, until) })
+	}
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
 	var results []Result
-	for _, t := range f.Tests {
-		readings, until := t.readings(cat, &errs)
-		if len(errs) > 0 {
-			continue
-		}
-		results = append(results, t.run(readings, until, pack))
+	for _, run := range inputs {
+		results = append(results, run())
 	}
-	return results, errs.Err()
+	return results, nil
 }
 
-// readings lays all series of a test side by side in order of time; until is
-// when the longest ends.
-func (t *test) readings(cat *telemetry.Catalogue, errs *conf.Errors) (list []telemetry.Reading, until int64) {
-	step := time.Duration(t.Interval.V).Milliseconds()
-	if step <= 0 {
-		errs.Add(t.Pos, "test %q needs an interval, such as 10s", t.Name)
-		return nil, 0
+// id is the device's full name.
+func (in *input) id() string {
+	if _, _, _, ok := telemetry.SplitDevice(in.Device.V); ok {
+		return in.Device.V
 	}
-	for _, in := range t.Input {
-		for metric, text := range in.Series {
-			m, ok := cat.Lookup(metric)
-			if !ok {
-				errs.Add(text.Pos, "unknown metric %q%s", metric, telemetry.Suggest(metric, cat.Names()))
-				continue
-			}
-			points, err := parseSeries(text.V)
-			if err != nil {
-				errs.Add(text.Pos, "%v", err)
-				continue
-			}
-			for i, p := range points {
-				at := start + int64(i)*step
-				until = max(until, at)
-				if p.missing {
-					continue
-				}
-				if bad := m.Check(p.value); bad != telemetry.BadNone && !p.quality.Fault() {
-					errs.Add(text.Pos, "%g is no value of %s: its range is %g to %g %s", p.value, metric, m.Min, m.Max, m.Unit)
-					break
-				}
-				list = append(list, telemetry.Reading{Device: in.Device.V, Point: telemetry.Point{Metric: metric, Time: at, Value: p.value, Quality: p.quality}})
-			}
-		}
+	return node + in.Device.V
+}
+
+func (r *Runner) run(t *test, list []telemetry.Reading, until int64) Result {
+	res := Result{Pos: t.Pos, Name: t.Name.V}
+	opts := backtest.Options{Rules: r.files, Site: r.site, Placements: map[string]string{}, Interval: t.step(), Until: until}
+	for i := range t.Input {
+		opts.Placements[t.Input[i].id()] = t.Input[i].Placement.V
 	}
-	slices.SortStableFunc(list, func(a, b telemetry.Reading) int {
-		if a.Time != b.Time {
-			return int(a.Time - b.Time)
-		}
-		return strings.Compare(a.Device+a.Metric, b.Device+b.Metric)
+	if opts.Site == nil {
+		opts.Site = t.site()
+	}
+	var got []came
+	_, err := backtest.Run(each(list), opts, func(v rules.Verdict) {
+		v.Device = strings.TrimPrefix(v.Device, node)
+		got = append(got, came{v, time.Duration(v.Time-t.start()) * time.Millisecond})
 	})
-	return list, until + step
-}
-
-func (t *test) run(list []telemetry.Reading, until int64, pack []record.File) Result {
-	res := Result{Pos: t.Pos, Name: t.Name}
-	placements := map[string]string{}
-	for _, in := range t.Input {
-		placements[in.Device.V] = in.Placement
-	}
-	var got []rules.Verdict
-	opts := backtest.Options{Rules: pack, Placements: placements, Interval: time.Duration(t.Interval.V).Milliseconds(), Until: until}
-	if _, err := backtest.Run(each(list), opts, func(v rules.Verdict) { got = append(got, v) }); err != nil {
-		res.Problems = append(res.Problems, err.Error())
+	if err != nil {
+		res.Problems = append(res.Problems, fmt.Sprintf("%s: %v", t.Pos, err))
 		return res
 	}
-	for _, e := range t.Expect {
-		i := slices.IndexFunc(got, e.matches)
-		if i < 0 {
-			res.Problems = append(res.Problems, fmt.Sprintf("%s: expected %s did not come", e.Pos, e))
+	res.Problems = compare(t, got)
+	return res
+}
+
+// site is one with the places that a test names; nil where it names none.
+func (t *test) site() *record.File {
+	var places, devices []string
+	for i := range t.Input {
+		in := &t.Input[i]
+		if in.Place.V == "" {
 			continue
 		}
-		got = slices.Delete(got, i, i+1)
+		if p := fmt.Sprintf("{id: %q}", in.Place.V); !slices.Contains(places, p) {
+			places = append(places, p)
+		}
+		devices = append(devices, fmt.Sprintf("{id: %q, place: %q, placement: %q}", in.id(), in.Place.V, in.Placement.V))
 	}
-	for _, v := range got {
-		res.Problems = append(res.Problems, fmt.Sprintf("%s: came and was not expected: {event: %s, rule: %s, hazard: %s, device: %s, at: %s}",
-			t.Pos, v.Event, v.Rule, v.Hazard, v.Device, since(v.Time)))
+	if len(places) == 0 {
+		return nil
 	}
-	return res
+	text := fmt.Sprintf("communities: [{id: c, grids: [{id: g, buildings: [{id: b, places: [%s]}]}]}]\ndevices: [%s]\n",
+		strings.Join(places, ", "), strings.Join(devices, ", "))
+	return &record.File{Name: "(the test's places)", Data: []byte(text)}
 }
 
 func each(list []telemetry.Reading) iter.Seq2[telemetry.Reading, error] {
@@ -176,123 +171,4 @@ func each(list []telemetry.Reading) iter.Seq2[telemetry.Reading, error] {
 			}
 		}
 	}
-}
-
-func since(t int64) time.Duration { return time.Duration(t-start) * time.Millisecond }
-
-func (e expect) matches(v rules.Verdict) bool {
-	at := since(v.Time)
-	switch {
-	case string(v.Event) != e.Event.V,
-		e.Rule != "" && e.Rule != v.Rule,
-		e.Hazard != "" && e.Hazard != string(v.Hazard),
-		e.Device != "" && e.Device != v.Device,
-		e.At != nil && at != time.Duration(e.At.V),
-		at < time.Duration(e.From),
-		e.To != 0 && at > time.Duration(e.To):
-		return false
-	}
-	return true
-}
-
-func (e expect) String() string {
-	s := "{event: " + e.Event.V
-	for _, f := range [][2]string{{"rule", e.Rule}, {"hazard", e.Hazard}, {"device", e.Device}} {
-		if f[1] != "" {
-			s += ", " + f[0] + ": " + f[1]
-		}
-	}
-	switch {
-	case e.At != nil:
-		s += ", at: " + time.Duration(e.At.V).String()
-	case e.To != 0:
-		s += fmt.Sprintf(", from: %s, to: %s", time.Duration(e.From), time.Duration(e.To))
-	}
-	return s + "}"
-}
-
-type sample struct {
-	value   float64
-	quality telemetry.Quality
-	missing bool
-}
-
-// parseSeries reads the compact notation.
-func parseSeries(text string) ([]sample, error) {
-	var list []sample
-	for _, item := range strings.Fields(text) {
-		next, err := parseItem(item)
-		if err != nil {
-			return nil, err
-		}
-		if list = append(list, next...); len(list) > maxSamples {
-			return nil, fmt.Errorf("more than %d samples", maxSamples)
-		}
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("an empty series: write values such as \"0x6 0..30/12\"")
-	}
-	return list, nil
-}
-
-func parseItem(item string) ([]sample, error) {
-	if from, rest, ok := strings.Cut(item, ".."); ok {
-		return parseRamp(item, from, rest)
-	}
-	head, count, times := strings.Cut(item, "x")
-	n := 1
-	if times {
-		var err error
-		if n, err = parseCount(count); err != nil {
-			return nil, fmt.Errorf("%q: %w", item, err)
-		}
-	}
-	var s sample
-	if head == "_" {
-		s.missing = true
-	} else if v, err := parseValue(head); err == nil {
-		s.value = v
-	} else if q, err := telemetry.ParseQuality(head); err == nil && head != "" && q.Fault() {
-		s.quality = q
-	} else {
-		return nil, fmt.Errorf("%q is neither a value nor _ nor a fault quality", item)
-	}
-	return slices.Repeat([]sample{s}, n), nil
-}
-
-func parseRamp(item, from, rest string) ([]sample, error) {
-	to, count, ok := strings.Cut(rest, "/")
-	a, err1 := parseValue(from)
-	b, err2 := parseValue(to)
-	if !ok || err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("%q is no ramp: write from..to/count, such as 0..30/12", item)
-	}
-	n, err := parseCount(count)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", item, err)
-	}
-	list := make([]sample, n)
-	for i := range list {
-		list[i].value = b
-		if n > 1 {
-			list[i].value = a + float64((b-a)*float64(i))/float64(n-1)
-		}
-	}
-	return list, nil
-}
-
-func parseCount(s string) (int, error) {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxSamples {
-		return 0, fmt.Errorf("%q is not a count between 1 and %d", s, maxSamples)
-	}
-	return n, nil
-}
-
-func parseValue(s string) (float64, error) {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || strings.ContainsAny(s, "xX_") {
-		return 0, fmt.Errorf("%q is not a number", s)
-	}
-	return v, nil
 }
