@@ -269,6 +269,8 @@ var vocabulary = map[string]site.Text{
 	"bad.foreign_topic":  {Zh: "别人的主题", En: "foreign topic"},
 	"bad.replayed":       {Zh: "重放", En: "replayed"},
 	"bad.unannounced":    {Zh: "未报到", En: "unannounced"},
+	"bad.auth":           {Zh: "登录被拒", En: "sign-in refused"},
+	"bad.protocol":       {Zh: "协议错误", En: "not MQTT 3.1.1"},
 
 	"placement.kitchen_gas":      {Zh: "厨房燃气", En: "Kitchen gas"},
 	"placement.boiler_room":      {Zh: "锅炉房", En: "Boiler room"},

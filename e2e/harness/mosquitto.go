@@ -37,14 +37,20 @@ func NewMosquitto(t testing.TB, gateways ...Credentials) *Mosquitto {
 	if err != nil {
 		t.Fatal(err)
 	}
+	WriteFile(t, m.dir, "acl", acl)
+	WriteFile(t, m.dir, "passwords", passwords)
+	Run(t, Command(t, "mosquitto_passwd"), "-U", cfg.PasswordFile)
+	m.run(t, conf)
+	return m
+}
+
+// run starts it with a configuration, and returns when it listens.
+func (m *Mosquitto) run(t testing.TB, conf string) {
+	t.Helper()
 	if os.Getuid() == 0 {
 		conf += "user root\n" // else it becomes a user who cannot read the test's folder
 	}
-	for name, text := range map[string]string{"mosquitto.conf": conf, "acl": acl, "passwords": passwords} {
-		WriteFile(t, m.dir, name, text)
-	}
-	Run(t, Command(t, "mosquitto_passwd"), "-U", cfg.PasswordFile)
-	m.Process = Start(t, nil, Command(t, "mosquitto"), "-c", filepath.Join(m.dir, "mosquitto.conf"))
+	m.Process = Start(t, nil, Command(t, "mosquitto"), "-c", WriteFile(t, m.dir, "mosquitto.conf", conf))
 	Eventually(t, "Mosquitto listens", func() error {
 		c, err := net.Dial("tcp", m.Addr)
 		if err == nil {
@@ -52,7 +58,6 @@ func NewMosquitto(t testing.TB, gateways ...Credentials) *Mosquitto {
 		}
 		return err
 	})
-	return m
 }
 
 // HubYAML is what a hub's configuration says to use it, given a file that holds the
