@@ -69,6 +69,7 @@ func commands() []command {
 		{"sign-in", "", "print a one-time sign-in link; makes the first user too", signInHelp, runSignIn},
 		{"token", "", "print an API token for a user, once", tokenHelp, runToken},
 		{"gateway-enrol", "", "print a gateway's credentials, once, as JSON", enrolHelp, runEnrol},
+		{"reload", "", "have the running hub read site, rules and certificates again", reloadHelp, runReload},
 		{"rules check", "FILE|DIR...", "check rule files: every mistake with file:line:column", checkHelp, runRulesCheck},
 		{"rules test", "FILE|DIR...", "run scenario files against rules", testHelp, runRulesTest},
 		{"rules backtest", "", "what rules would have said over recorded readings", backtestHelp, runBacktest},
@@ -144,8 +145,8 @@ func help(args []string, stdout, stderr io.Writer) int {
 const hubHelp = `
 Runs the hub: broker, ingest, log, rules, incidents, history and pages in one
 process, from one strict YAML file. A mistake in the file is reported with
-file:line:column before anything starts. SIGHUP reads the site and the rules
-again; both versions stay in the log. The smallest file is
+file:line:column before anything starts. SIGHUP, or weishao reload, reads the
+site and the rules again; both versions stay in the log. The smallest file is
 
     data: ./data
     http: {addr: "127.0.0.1:8080"}
@@ -193,7 +194,7 @@ func (h *Hub) reloadOn(ctx context.Context, again <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-again:
-			_ = h.Reload(ctx) // it has told
+			_, _ = h.Reload(ctx) // it has told
 		}
 	}
 }
@@ -267,6 +268,27 @@ func runEnrol(c *call) error {
 	enc := json.NewEncoder(c.stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(reply)
+}
+
+const reloadHelp = `
+Asks the running hub to read the site, the rules and the certificates again, as
+SIGHUP does, and prints what is in effect from then on. With a mistake in any of
+them all stay as they were, and the mistake is printed.`
+
+func runReload(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := need("config", *file); err != nil {
+		return err
+	}
+	var reply reloadReply
+	if err := c.ask(*file, "/reload", struct{}{}, &reply); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, reply.Says)
+	return nil
 }
 
 func (c *call) ask(file, path string, question, reply any) error {

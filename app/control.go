@@ -50,12 +50,16 @@ type secretReply struct {
 	Secret string `json:"secret"`
 }
 
+type reloadReply struct {
+	Says string `json:"says"`
+}
+
 // control serves the door.
 type control struct {
 	access *access.Store
 	mqtt   func() string // the broker's address
 	link   func(code string) string
-	reload func(context.Context) error
+	reload func(context.Context) (says string, err error)
 }
 
 func (c *control) handler() http.Handler {
@@ -63,7 +67,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /sign-in", answer(c.signIn))
 	mux.HandleFunc("POST /token", answer(c.token))
 	mux.HandleFunc("POST /gateway-enrol", answer(c.enrol))
-	mux.HandleFunc("POST /reload", answer(func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, c.reload(ctx) }))
+	mux.HandleFunc("POST /reload", answer(c.again))
 	return mux
 }
 
@@ -76,6 +80,11 @@ func (c *control) signIn(ctx context.Context, r signInRequest) (secretReply, err
 		return secretReply{}, err
 	}
 	return secretReply{c.link(code)}, nil
+}
+
+func (c *control) again(ctx context.Context, _ struct{}) (reloadReply, error) {
+	says, err := c.reload(ctx)
+	return reloadReply{says}, err
 }
 
 func (c *control) token(ctx context.Context, r tokenRequest) (secretReply, error) {

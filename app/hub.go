@@ -190,40 +190,40 @@ func (h *Hub) ready() error {
 func (h *Hub) Handler() http.Handler { return h.web }
 
 // Reload reads the site, the rules and the certificates again. With a mistake in
-// any of them all stay as they are.
-func (h *Hub) Reload(ctx context.Context) error {
+// any of them all stay as they are. It says what is in effect from now on.
+func (h *Hub) Reload(ctx context.Context) (says string, err error) {
 	h.files.Lock()
 	defer h.files.Unlock()
-	err := h.reload(ctx)
+	says, err = h.reload(ctx)
 	if err != nil {
 		h.log.Error("not reloaded, the versions before stay in effect", "site", h.inputs.where.Version, "rules", h.inputs.rules.Version, "error", err)
+		return "", err
 	}
-	return err
+	h.log.Info("reloaded: " + says)
+	return says, nil
 }
 
-func (h *Hub) reload(ctx context.Context) error {
+func (h *Hub) reload(ctx context.Context) (string, error) {
 	in, err := readInputs(h.cfg)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, c := range []*certificate{h.mqttCert, h.httpCert} {
 		if c == nil {
 			continue
 		}
 		if err := c.load(h.log); err != nil {
-			return err
+			return "", err
 		}
 	}
 	news := in.news(h.inputs.where.Version, h.inputs.rules.Version)
 	if len(news) == 0 {
-		h.log.Info("reloaded: site and rules are as they were")
-		return nil
+		return "site and rules are as they were", nil
 	}
 	if err := h.ingest.Announce(ctx, news...); err != nil {
-		return err
+		return "", err
 	}
 	h.ingest.SetSite(in.site)
 	h.inputs = in
-	h.log.Info("reloaded: in effect from now on", "versions", announced(news))
-	return nil
+	return "in effect from now on: " + announced(news), nil
 }

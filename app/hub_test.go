@@ -248,18 +248,18 @@ func TestReload(t *testing.T) {
 	before := h.events.Last()
 	write("site.yaml", fmt.Sprintf(siteOf, "Two"))
 	write("rules.yaml", "rules: [{name: first, whn: x}]\n")
-	if err := h.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "rules.yaml:1:") {
+	if _, err := h.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "rules.yaml:1:") {
 		t.Errorf("reload with a mistake: %v", err)
 	}
 	write("rules.yaml", fmt.Sprintf(rule, "second"))
 	if h.view.Site().Name.En != "One" {
 		t.Error("half of a reload took effect")
 	}
-	if err := h.Reload(t.Context()); err != nil {
+	if _, err := h.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	inEffect("Two", "second")
-	if err := h.Reload(t.Context()); err != nil {
+	if _, err := h.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	news := 0

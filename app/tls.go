@@ -37,7 +37,7 @@ func (c *certificate) load(log *slog.Logger) error {
 		return mistake(c.cert.Pos, "the certificate %s with the key %s: %w", c.cert.V, c.key.V, err)
 	}
 	if left := time.Until(pair.Leaf.NotAfter); left < expiresSoon {
-		log.Warn("a certificate expires: renew it, then send SIGHUP", "file", c.cert.V, "expires", pair.Leaf.NotAfter)
+		log.Warn("a certificate expires: renew it, then reload", "file", c.cert.V, "expires", pair.Leaf.NotAfter)
 	}
 	c.current.Store(&pair)
 	return nil
