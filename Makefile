@@ -18,7 +18,7 @@ demo: build ## build, and run a neighbourhood with simulated sensors
 
 test: ## install what the tests need, and run all of them
 	scripts/test-deps.sh
-	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -timeout 9m -p 1 ./...
+	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -count=1 -timeout 9m -p 1 ./...
 
 unit: ## the tests that need nothing installed and no processes
 	$(GO) test $(UNIT)
