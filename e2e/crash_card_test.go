@@ -78,6 +78,7 @@ func image(t *testing.T, outbox string) string {
 // is not taken for a replay of the first, the operators hear of it, and the card gets
 // a new epoch.
 func TestRestoredCardIsNotTakenForAReplay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, kitchens(10, nil), false, "")
 	harness.Eventually(t, "a first life", func() error { return r.carried(200) })
 	r.gw.Crash()
@@ -107,6 +108,7 @@ func TestRestoredCardIsNotTakenForAReplay(t *testing.T) {
 // for as long as both run. What either measures is kept, nothing is doubled, and the
 // clone is reported.
 func TestClonedCardIsReported(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, kitchens(10, nil), false, "")
 	harness.Eventually(t, "a first life", func() error { return r.carried(200) })
 	r.gw.Crash()
@@ -145,6 +147,7 @@ func TestClonedCardIsReported(t *testing.T) {
 // epoch of its own, marked volatile. When it is back nothing that was on it is lost,
 // and it is not taken for a clone.
 func TestPulledCardSilencesNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, kitchens(10, nil), false, "")
 	harness.Eventually(t, "a first life", func() error { return r.carried(200) })
 	pulled := r.gw.Outbox() + ".pulled"

@@ -3,10 +3,12 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"testing"
 
 	"weishao.dev/weishao/gateway/outbox"
 	"weishao.dev/weishao/hub/eventlog"
@@ -27,15 +29,20 @@ type place struct {
 type history struct {
 	written  map[place]outbox.Stored
 	logged   map[place]int // how often
+	alarms   int           // of written, those that an edge rule found urgent
 	volatile int           // in the log, from a gateway's memory: on no card
 	forks    int           // births in the log that contradict their card's past
 	wrong    []string      // readings that are in the log and were not written so
 }
 
+func newHistory() *history {
+	return &history{written: map[place]outbox.Stored{}, logged: map[place]int{}}
+}
+
 // readHistory reads the outboxes of gateways that may be running, and the log of a
 // hub that is stopped.
 func readHistory(ctx context.Context, logDir string, outboxes ...string) (*history, error) {
-	h := &history{written: map[place]outbox.Stored{}, logged: map[place]int{}}
+	h := newHistory()
 	for _, dir := range outboxes {
 		for s, err := range outbox.Scan(dir) {
 			if err != nil {
@@ -65,6 +72,9 @@ func (h *history) wrote(s outbox.Stored) {
 	at := place{s.Epoch, s.Run, s.Seq}
 	if before, ok := h.written[at]; ok && before != s {
 		h.wrong = append(h.wrong, fmt.Sprintf("two cards wrote %v: %v and %v", at, before, s))
+	}
+	if _, ok := h.written[at]; !ok && s.Kind == record.Alarm {
+		h.alarms++
 	}
 	h.written[at] = s
 }
@@ -133,7 +143,7 @@ func (h *history) err() error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s", strings.Join(wrong, "\n"))
+	return errors.New(strings.Join(wrong, "\n"))
 }
 
 // ranges writes sorted places as runs and ranges of sequences, the first few.
@@ -151,4 +161,38 @@ func ranges(list []place) string {
 		out = append(out[:10], fmt.Sprintf("and %d ranges more", len(out)-10))
 	}
 	return strings.Join(out, ", ")
+}
+
+// The checker sees what it is there to see.
+func TestCheckerCanFail(t *testing.T) {
+	point := func(v float64) telemetry.Point { return telemetry.Point{Metric: "gas.ch4", Time: 1000, Value: v} }
+	logged := func(first uint64, values ...float64) *record.Readings {
+		r := &record.Readings{Device: "g/n/kitchen", Run: 7, First: first}
+		for _, v := range values {
+			r.Points = append(r.Points, point(v))
+		}
+		return r
+	}
+	for want, entries := range map[string][]*record.Readings{
+		"": {logged(1, 10, 20), logged(3, 30)},
+		"2 of 3 readings are lost: run 0000000000000007 1-1, run 0000000000000007 3-3":                           {logged(2, 20)},
+		"1 readings are in the log more than once, such as {00000000-0000-0000-0000-00":                          {logged(1, 10, 20), logged(2, 20, 30)},
+		"1 readings are not what was written: {00000000-0000-0000-0000-000000000000 7 3} was written as kitchen": {logged(1, 10, 20, 31)},
+		"1 readings are not what was written: {00000000-0000-0000-0000-000000000000 7 4} of g/n/kitchen is in":   {logged(1, 10, 20, 30, 40)},
+	} {
+		h := newHistory()
+		for i, v := range []float64{10, 20, 30} {
+			h.wrote(outbox.Stored{Run: 7, Seq: uint64(i + 1), Device: "kitchen", Point: point(v)})
+		}
+		for _, e := range entries {
+			h.entry(e)
+		}
+		got := ""
+		if err := h.err(); err != nil {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }

@@ -205,8 +205,8 @@ func (r *rig) history(outboxes ...string) *history {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Logf("%d kills of the gateway, %d of the hub, %d troubles of the link: %d readings written, %d in the log, %d from memory",
-		r.gatewayKills, r.hubKills, r.troubles, len(h.written), len(h.logged), h.volatile)
+	r.t.Logf("%d kills of the gateway, %d of the hub, %d troubles of the link: %d readings written, %d of them urgent; %d in the log, %d of them from memory",
+		r.gatewayKills, r.hubKills, r.troubles, len(h.written), h.alarms, len(h.logged), h.volatile)
 	return h
 }
 

@@ -20,6 +20,7 @@ func TestNoReadingLostNoneTwice(t *testing.T) { crashes(t, false) }
 func TestNoReadingLostNoneTwiceThroughMosquitto(t *testing.T) { crashes(t, true) }
 
 func crashes(t *testing.T, mosquitto bool) {
+	t.Parallel() // they spend their time waiting
 	began := time.Now()
 	leaks := map[int]int{7: 5, 23: 20, 41: 35}
 	r := newRig(t, kitchens(50, leaks), mosquitto, "")
@@ -38,6 +39,9 @@ func crashes(t *testing.T, mosquitto bool) {
 	}
 	if h.forks > 0 {
 		t.Errorf("%d times a killed gateway was taken for a cloned one", h.forks)
+	}
+	if h.alarms == 0 {
+		t.Error("no reading of the leaks went ahead as an alarm")
 	}
 	if least := 50 * 10 * 20; len(h.written) < least {
 		t.Errorf("%d readings were written, want %d at least: the test did not test much", len(h.written), least)
@@ -79,6 +83,7 @@ func TestTrimmingOnPublishIsCaught(t *testing.T) { caught(t, "trim-on-puback", 2
 // caught runs short crash tests with a fault built in until the checker sees it. One
 // is nearly always enough; the moments are random.
 func caught(t *testing.T, fault string, slow int) {
+	t.Parallel()
 	r := newRig(t, kitchens(50, nil), false, fault)
 	r.slow = slow
 	for range 4 {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -242,15 +243,26 @@ func (o *output) tail(n int) string {
 	return s
 }
 
-// FreeAddr is an address on the loopback whose port was free a moment ago.
+// given are the ports that FreeAddr has given out in this process.
+var given sync.Map
+
+// FreeAddr is an address on the loopback whose port is free, and stays free while
+// the program that listens there is down: it is below the ports that the kernel
+// gives to connections, which begin at 32768.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(22_000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // WriteFile writes a file below dir, making folders on the way, and answers its
