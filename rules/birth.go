@@ -21,7 +21,7 @@ func (e *Engine) nodeBirth(x *record.NodeBirth) {
 			g.forked = e.hold(v)
 		}
 	}
-	if !stored(x) {
+	if g.stored = stored(x); !g.stored {
 		e.drained(g) // nothing more will come of an earlier outage
 		return
 	}

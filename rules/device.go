@@ -56,6 +56,7 @@ type gateway struct {
 	silent  *Verdict // about all its places
 	forked  *Verdict
 	forkAt  int64 // listening time of the last contradiction
+	stored  bool  // it is bringing readings of an outage
 }
 
 func fault(q uint8) bool { return telemetry.Quality(q).Fault() }

@@ -87,6 +87,7 @@ func (e *Engine) endDrain(c *cell) {
 
 // drained notes that a gateway has brought all it had.
 func (e *Engine) drained(g *gateway) {
+	g.stored = false
 	for _, d := range g.devices {
 		c := d.cell
 		if c == nil || c.drain == nil || c.drain.running {

@@ -150,9 +150,11 @@ func (e *Engine) readings(x *record.Readings) {
 			continue
 		}
 		q := point{T: p.Time, V: p.Value, Slot: int32(slot), Q: uint8(p.Quality)}
-		if aside && d.cell.drain != nil {
+		switch {
+		case aside && d.cell.drain != nil:
 			e.setAside(d.cell, q)
-		} else {
+		case x.Backlog && d.cell.past(q): // history only
+		default:
 			e.observe(d.cell, q)
 		}
 	}
@@ -204,6 +206,7 @@ func (e *Engine) list(d *device) {
 }
 
 func (e *Engine) deviceBirth(x *record.DeviceBirth) {
+	isNew := e.byID[x.Device] == nil
 	d := e.device(x.Device)
 	d.heard = max(d.heard, e.listen)
 	news := d.learn(x.Metrics...)
@@ -213,6 +216,9 @@ func (e *Engine) deviceBirth(x *record.DeviceBirth) {
 	}
 	if d.settleIn(e.site) || news {
 		e.resettle(d)
+	}
+	if isNew && d.node.stored {
+		e.fork(d.cell, d.node.id) // a gateway that stored before it was first heard
 	}
 }
 

@@ -103,10 +103,10 @@ func (e *Engine) belated(c *cell, p point) {
 		}
 	}
 	if from == nil || !from.covers(p) {
-		if c.late++; c.late >= clockSteps {
+		if from == nil && c.base.covers(p) {
+			e.belongs(c, p)
+		} else if c.late++; c.late >= clockSteps {
 			e.startAnew(c, p)
-		} else if from == nil && c.base.covers(p) {
-			c.insert(p, 0)
 		}
 		return
 	}
@@ -124,6 +124,33 @@ func (e *Engine) belated(c *cell, p point) {
 	c.advance(c.cur, c.clock, f)
 	e.reconcile(c, f, from.marks)
 	c.rotate()
+}
+
+// past reports whether a reading of an outage comes when the cell has gone on
+// without it: the outage was given up, or nobody knew of it. It must not be taken
+// for a clock that was set back, nor have hours evaluated again.
+func (c *cell) past(p point) bool {
+	s := c.cur
+	if !p.before(s.LastT, s.LastSlot) && p.T >= s.Fired {
+		return false
+	}
+	return p.T < s.LastT-Lateness || !c.mid.covers(p) && !c.base.covers(p)
+}
+
+// belongs puts a reading that is older than what is live into the outage that is
+// still to be evaluated.
+func (e *Engine) belongs(c *cell, p point) {
+	d := c.drain
+	if !d.running {
+		c.insert(p, 0)
+		return
+	}
+	at := d.at + sort.Search(len(d.backlog)-d.at, func(i int) bool {
+		q := d.backlog[d.at+i]
+		return p.before(q.T, q.Slot)
+	})
+	d.backlog = slices.Insert(d.backlog, at, p)
+	e.aside++
 }
 
 // insert puts a reading into the tail, not before from, and says where.
