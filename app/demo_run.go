@@ -235,7 +235,7 @@ func (s *stage) players(start time.Time) ([]neighbourhood.Gateway, error) {
 
 // commitWall is the least time between two commits of a gateway, wall time: a fast
 // clock must not wear the disk.
-const commitWall = 50 * time.Millisecond
+const commitWall = 25 * time.Millisecond
 
 // enter enrols a gateway and builds it; the story's goes through a link that the
 // story cuts.

@@ -72,6 +72,9 @@ func (b *bench) drain(ctx context.Context) (*Result, map[stream]uint64, error) {
 	carriers.Go(func() error { g.session.Run(connected); return nil })
 	sources.Go(func() error { g.live(measuring); return nil })
 	sources.Go(func() error { g.leak(measuring); return nil })
+	if b.Profile != "" {
+		carriers.Go(func() error { return b.hub.profile(context.WithoutCancel(ctx), b.Duration) })
+	}
 	res, err := g.watch(ctx, began, pending)
 	stop()
 	err = errors.Join(err, sources.Wait())
@@ -227,10 +230,12 @@ func (g *backlog) watch(ctx context.Context, began time.Time, pending uint64) (*
 		return nil, err
 	}
 	drained := time.Now()
+	g.Log.Info("the backlog is acknowledged", "took", drained.Sub(began).Round(time.Millisecond).String())
 	if err := g.hub.settled(ctx); err != nil {
 		return nil, err
 	}
 	settled := time.Now()
+	g.Log.Info("rules and history have all of it", "took", settled.Sub(began).Round(time.Millisecond).String())
 	if err := g.hub.until(ctx, 2*afterwards, "", func() (bool, error) { return time.Since(settled) > afterwards, nil }); err != nil {
 		return nil, err
 	}

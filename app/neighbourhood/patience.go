@@ -13,11 +13,11 @@ import (
 
 // busy is how long a computer may be busy with something else, wall time, before
 // that counts as a sensor's silence.
-const busy = 500 * time.Millisecond
+const busy = time.Second
 
 // least is the shortest interval that is worth expecting of a device at this
 // speed: what the machine needs to hand a reading on is real time, and on a clock
-// that runs sixty times as fast half a second of it is half a minute.
+// that runs sixty times as fast a second of it is a minute.
 func least(speed float64) time.Duration {
 	if speed <= 1 {
 		return 0

@@ -24,7 +24,7 @@ func TestPatientStretchesIntervalsOnly(t *testing.T) {
 		t.Errorf("%d devices and %d places, want %d and %d", len(after.Devices), len(after.Places), len(before.Devices), len(before.Places))
 	}
 	for id, d := range after.Devices {
-		if want := max(before.Devices[id].Interval, 30*time.Second); d.Interval != want {
+		if want := max(before.Devices[id].Interval, time.Minute); d.Interval != want {
 			t.Errorf("%s is expected every %v, want %v", id, d.Interval, want)
 		}
 	}
@@ -46,7 +46,7 @@ func TestUnhurriedDevicesAreReadAsBefore(t *testing.T) {
 	}
 	for i, d := range Unhurried(gateways[0].Devices, 60) {
 		was := gateways[0].Devices[i].Info()
-		if got := d.Info(); got.Interval != max(was.Interval, 30*time.Second) || got.ID != was.ID {
+		if got := d.Info(); got.Interval != max(was.Interval, time.Minute) || got.ID != was.ID {
 			t.Errorf("%+v announces %+v", was, got)
 		}
 	}
