@@ -23,6 +23,8 @@ type place struct {
 	seq   uint64
 }
 
+func (p place) String() string { return fmt.Sprintf("run %016x %d", p.run, p.seq) }
+
 // history is what outboxes and a hub's log say, side by side. What a gateway wrote
 // is taken from its card, not from what it claims to have sent: a build for tests
 // keeps the segments that are trimmed (WEISHAO_OUTBOX_KEEP).
@@ -175,10 +177,10 @@ func TestCheckerCanFail(t *testing.T) {
 	}
 	for want, entries := range map[string][]*record.Readings{
 		"": {logged(1, 10, 20), logged(3, 30)},
-		"2 of 3 readings are lost: run 0000000000000007 1-1, run 0000000000000007 3-3":                           {logged(2, 20)},
-		"1 readings are in the log more than once, such as {00000000-0000-0000-0000-00":                          {logged(1, 10, 20), logged(2, 20, 30)},
-		"1 readings are not what was written: {00000000-0000-0000-0000-000000000000 7 3} was written as kitchen": {logged(1, 10, 20, 31)},
-		"1 readings are not what was written: {00000000-0000-0000-0000-000000000000 7 4} of g/n/kitchen is in":   {logged(1, 10, 20, 30, 40)},
+		"2 of 3 readings are lost: run 0000000000000007 1-1, run 0000000000000007 3-3":       {logged(2, 20)},
+		"1 readings are in the log more than once, such as run 0000000000000007 2":           {logged(1, 10, 20), logged(2, 20, 30)},
+		"1 readings are not what was written: run 0000000000000007 3 was written as kitchen": {logged(1, 10, 20, 31)},
+		"1 readings are not what was written: run 0000000000000007 4 of g/n/kitchen is in":   {logged(1, 10, 20, 30, 40)},
 	} {
 		h := newHistory()
 		for i, v := range []float64{10, 20, 30} {

@@ -81,12 +81,12 @@ func TestAcknowledgingTooEarlyIsCaught(t *testing.T) { caught(t, "ack-before-fsy
 func TestTrimmingOnPublishIsCaught(t *testing.T) { caught(t, "trim-on-puback", 20) }
 
 // caught runs short crash tests with a fault built in until the checker sees it. One
-// is nearly always enough; the moments are random.
+// or two are nearly always enough; the moments are random.
 func caught(t *testing.T, fault string, slow int) {
 	t.Parallel()
 	r := newRig(t, kitchens(50, nil), false, fault)
 	r.slow = slow
-	for range 4 {
+	for range 6 {
 		r.mend()
 		r.disturb(6, time.Time{})
 		r.settle()
