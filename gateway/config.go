@@ -47,7 +47,7 @@ type MQTT struct {
 	Cert         conf.At[string] `yaml:"cert"`          // the gateway's own, with its key
 	Key          conf.At[string] `yaml:"key"`
 	MaxReadings  conf.At[int]    `yaml:"max_readings_per_message"` // default 50, at most 1000
-	BacklogRate  conf.At[int]    `yaml:"backlog_rate"`             // readings per second, default 50000
+	BacklogRate  conf.At[int]    `yaml:"backlog_rate"`             // readings per second, default 100000
 
 	Password string `yaml:"-"` // given by a demo or a test instead of a file
 }

@@ -22,7 +22,7 @@ type Config struct {
 	Version     string      // of the program, for the birth certificate
 
 	MaxReadings int           // in one DDATA; default 50
-	BacklogRate int           // readings per second of backlog; default 50,000
+	BacklogRate int           // readings per second of backlog; default 100,000
 	Window      int           // readings in flight; default 20,000
 	AckTimeout  time.Duration // default 5 s
 	MaxTimeout  time.Duration // what AckTimeout doubles to; default 60 s
@@ -53,7 +53,7 @@ func (c *Config) fill() error {
 		c.Username = telemetry.NodeID(c.Group, c.Node)
 	}
 	def(&c.MaxReadings, 50)
-	def(&c.BacklogRate, 50_000)
+	def(&c.BacklogRate, 100_000)
 	def(&c.Window, 20_000)
 	def(&c.AckTimeout, 5*time.Second)
 	def(&c.MaxTimeout, max(time.Minute, c.AckTimeout))
