@@ -129,7 +129,7 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 }
 
 // docPath finds what looks like a path of this repository in running text.
-var docPath = regexp.MustCompile("`((?:telemetry|site|devices|rules|gateway|incidents|history|access|hub|web|app|cmd|e2e|internal|docs|scripts)/[A-Za-z0-9_./-]*[A-Za-z0-9_])/?`|\\]\\(([A-Za-z0-9_./-]+)\\)")
+var docPath = regexp.MustCompile("`((?:telemetry|site|devices|rules|gateway|incidents|history|access|hub|web|app|cmd|e2e|internal|docs|scripts)/[A-Za-z0-9_./-]*[A-Za-z0-9_])/?`|\\]\\(([A-Za-z0-9_./-]+)(?:#[^)]*)?\\)")
 
 func TestPathsNamedInDocsExist(t *testing.T) {
 	root := "../.."
