@@ -32,6 +32,7 @@ for package in mosquitto chromium fonts-noto-cjk ca-certificates; do
   have "$package" || need+=("$package")
 done
 command -v gcc >/dev/null || need+=(gcc libc6-dev) # the race detector is C
+command -v curl >/dev/null || need+=(curl) # docs/getting-started.md is walked with it
 command -v node >/dev/null || need+=(nodejs)
 command -v npm >/dev/null || need+=(npm)
 if ((${#need[@]})); then
