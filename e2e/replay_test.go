@@ -42,14 +42,14 @@ func TestReplayGivesTheSameVerdicts(t *testing.T) {
 	story := func(minute int64) { shuffled(t, rng, sender, start+minute*60_000) }
 
 	story(0)
-	seen(t, hub, "gas_leak", "g/late/kitchen")
-	seen(t, hub, "gas_leak", "g/gw/first")
+	raisedFor(t, hub, "gas_leak", "g/late/kitchen")
+	raisedFor(t, hub, "gas_leak", "g/gw/first")
 	files.change(t, hub)
 	story(3)
-	seen(t, hub, "", "g/late/joint") // overheat or fire: what it begins as is the rules' affair
+	raisedFor(t, hub, "", "g/late/joint") // overheat or fire: what it begins as is the rules' affair
 
 	link.Cut()
-	seen(t, hub, "unsupervised", "g/gw/first")
+	raisedFor(t, hub, "unsupervised", "g/gw/first")
 	gw.Crash()
 	gw.Restart(t)
 	hub.Crash()
@@ -60,7 +60,7 @@ func TestReplayGivesTheSameVerdicts(t *testing.T) {
 	link.Mend(t)
 	harness.Eventually(t, "gateway runs", gw.Running)
 	harness.Eventually(t, "the backlog is there", gw.Drained)
-	seen(t, hub, "gas_leak", "g/gw/during")
+	raisedFor(t, hub, "gas_leak", "g/gw/during")
 
 	hub.Stop(t)
 	hub.Restart(t)
@@ -139,8 +139,8 @@ func shuffled(t *testing.T, rng *rand.Rand, s *harness.Sender, from int64) {
 	}
 }
 
-// seen waits for an incident about a device.
-func seen(t *testing.T, hub *harness.Hub, hazard, device string) {
+// raisedFor waits for an incident about a device.
+func raisedFor(t *testing.T, hub *harness.Hub, hazard, device string) {
 	t.Helper()
 	harness.Eventually(t, "an incident "+hazard+" of "+device, func() error {
 		list, err := hub.API.Incidents(hazard)
