@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,26 +19,51 @@ import (
 // narrator says what the hub finds, as a page would show it: it listens to the
 // hub's events like any other program.
 type narrator struct {
-	out   *teller
-	site  *site.Site
-	start time.Time
+	out        *teller
+	site       *site.Site
+	url, token string
+	start      time.Time
 
-	mu      sync.Mutex
-	known   map[string]incidents.Incident
-	devices map[string]bool // in an incident of this run
-	nodes   map[string]bool // gateways in one
-	back    map[string]bool // gateways whose incident is resolved
+	mu    sync.Mutex
+	known map[string]incidents.Incident // by ID; those of earlier runs too
 }
 
-func newNarrator(out *teller, s *site.Site, start time.Time) *narrator {
-	return &narrator{out: out, site: s, start: start, known: map[string]incidents.Incident{},
-		devices: map[string]bool{}, nodes: map[string]bool{}, back: map[string]bool{}}
+// listen makes a narrator that knows what there is before the story begins.
+func (s *stage) listen(ctx context.Context, start time.Time) (*narrator, error) {
+	n := &narrator{out: s.out, site: s.site, url: s.hub.URL(), token: s.token, start: start, known: map[string]incidents.Incident{}}
+	return n, n.recall(ctx)
+}
+
+// recall reads the newest incidents.
+func (n *narrator) recall(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/api/v1/incidents?limit=500", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+n.token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var list struct {
+		Items []incidents.Incident `json:"items"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		return fmt.Errorf("the incidents so far: %s: %w", resp.Status, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, i := range list.Items {
+		n.known[i.ID] = i
+	}
+	return nil
 }
 
 // follow listens until ctx ends; what it cannot hear it does not tell.
-func (n *narrator) follow(ctx context.Context, url, token string) error {
+func (n *narrator) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := sse.Follow(ctx, url, token, nil, func(e sse.Event) {
+		err := sse.Follow(ctx, n.url, n.token, nil, func(e sse.Event) {
 			var i incidents.Incident
 			if e.Name == "incident" && json.Unmarshal(e.Data, &i) == nil {
 				n.hear(i)
@@ -58,15 +86,9 @@ func (n *narrator) hear(i incidents.Incident) {
 	defer n.mu.Unlock()
 	was, known := n.known[i.ID]
 	n.known[i.ID] = i
-	if i.Opened.Std().After(n.start) {
-		for _, d := range i.Devices {
-			n.devices[d] = true
-		}
-		n.nodes[i.Node] = true
-	}
 	zh, en := n.title(i, "zh"), n.title(i, "en")
 	switch {
-	case !known && i.Opened.Std().After(n.start) && i.State.Live():
+	case !known && i.State.Live():
 		n.out.say("▲ "+zh+"：已在网格员的页面上", "▲ "+en+": on the warden's page")
 	case !known:
 	case i.State != was.State && i.State == incidents.StateAcknowledged:
@@ -74,10 +96,11 @@ func (n *narrator) hear(i incidents.Incident) {
 	case i.State != was.State && i.State == incidents.StateOnSite:
 		n.out.say("✓ "+zh+"："+i.ArrivedBy+" 已到场", "✓ "+en+": "+i.ArrivedBy+" is there")
 	case i.State != was.State && i.State == incidents.StateResolved && i.ResolvedBy == "":
-		n.back[i.Node] = true
 		n.out.say("✓ "+zh+"：已自行恢复", "✓ "+en+": is over by itself")
 	case i.State != was.State && i.State == incidents.StateResolved:
 		n.out.say("✓ "+zh+"："+i.ResolvedBy+" 已处置", "✓ "+en+": dealt with by "+i.ResolvedBy)
+	case was.Cleared != 0 && i.Cleared == 0:
+		n.out.say("▲ "+zh+"：又来了", "▲ "+en+": it is back")
 	case was.Cleared == 0 && i.Cleared != 0:
 		n.out.say("▽ "+zh+"：读数已恢复正常，等人处置", "▽ "+en+": readings are normal again, somebody still has to see to it")
 	}
@@ -115,19 +138,33 @@ func (n *narrator) sum() {
 	n.out.say("三分钟："+n.came("zh"), "Three minutes: "+n.came("en"))
 }
 
-func (n *narrator) came(lang string) string {
-	tell := func(ok bool, yes, no site.Text) string {
-		if ok {
-			return yes.In(lang)
+// found reports whether an incident that fits is of this run, or still holds from
+// one before.
+func (n *narrator) found(fits func(incidents.Incident) bool) bool {
+	for _, i := range n.known {
+		if fits(i) && (i.Cleared == 0 || i.Opened.Std().After(n.start)) {
+			return true
 		}
-		return no.In(lang)
 	}
-	parts := []string{
-		tell(n.devices[nb.ChargeDevice], site.Text{Zh: "飞线认出来了", En: "the flying wire was recognised"}, site.Text{Zh: "飞线没有认出来", En: "the flying wire was NOT recognised"}),
-		tell(n.devices[nb.LeakDevice], site.Text{Zh: "燃气泄漏报了警", En: "the gas leak was raised"}, site.Text{Zh: "燃气泄漏没有报警", En: "the gas leak was NOT raised"}),
-		tell(!n.devices[nb.BurstDevice], site.Text{Zh: "爆炒没有惊动任何人", En: "the cooking burst disturbed nobody"}, site.Text{Zh: "爆炒误报了", En: "the cooking burst was a FALSE alarm"}),
-		tell(n.nodes[nb.CutGateway] && n.back[nb.CutGateway], site.Text{Zh: "网关断线又恢复", En: "the gateway was missed and is back"}, site.Text{Zh: "网关还没有恢复", En: "the gateway is NOT back yet"}),
+	return false
+}
+
+func (n *narrator) came(lang string) string {
+	of := func(device string) bool {
+		return n.found(func(i incidents.Incident) bool { return slices.Contains(i.Devices, device) })
 	}
+	back := n.found(func(i incidents.Incident) bool { return i.Node == nb.CutGateway && !i.State.Live() })
+	var parts []string
+	tell := func(ok bool, yes, no site.Text) {
+		if !ok {
+			yes = no
+		}
+		parts = append(parts, yes.In(lang))
+	}
+	tell(of(nb.ChargeDevice), site.Text{Zh: "飞线认出来了", En: "the flying wire was recognised"}, site.Text{Zh: "飞线没有认出来", En: "the flying wire was NOT recognised"})
+	tell(of(nb.LeakDevice), site.Text{Zh: "燃气泄漏报了警", En: "the gas leak was raised"}, site.Text{Zh: "燃气泄漏没有报警", En: "the gas leak was NOT raised"})
+	tell(!of(nb.BurstDevice), site.Text{Zh: "爆炒没有惊动任何人", En: "the cooking burst disturbed nobody"}, site.Text{Zh: "爆炒误报了", En: "the cooking burst was a FALSE alarm"})
+	tell(back, site.Text{Zh: "网关断线又恢复", En: "the gateway was missed and is back"}, site.Text{Zh: "网关还没有回来", En: "the gateway is not back yet"})
 	if lang == "zh" {
 		return strings.Join(parts, "，")
 	}

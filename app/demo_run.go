@@ -124,8 +124,11 @@ func (s *stage) begin(hall, street context.Context) error {
 		}
 		edges = append(edges, g)
 	}
-	n := newNarrator(s.out, s.site, start)
-	s.start("the narrator", func() error { return n.follow(hall, s.hub.URL(), s.token) })
+	n, err := s.listen(hall, start)
+	if err != nil {
+		return errors.Join(err, closeAll(edges))
+	}
+	s.start("the narrator", func() error { return n.follow(hall) })
 	for _, g := range edges {
 		s.start("a gateway", func() error { return g.Run(street) })
 	}
