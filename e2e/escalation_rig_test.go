@@ -76,13 +76,26 @@ func mailChannels(m *harness.Mailpit, people []string) string {
 	return text
 }
 
-// newLeaks starts a gateway with a kitchen of each name, in which gas leaks at once
-// and for ever.
-func newLeaks(t *testing.T, hub *harness.Hub, names ...string) *harness.Gateway {
+// leaking is a kitchen in which gas leaks at once and for ever, and is dangerous
+// after two seconds.
+const leaking = "{volume: 3, leak: 100, air_changes: 60}"
+
+// newLeaks starts a gateway with a leaking kitchen of each name.
+func newLeaks(t *testing.T, hub *harness.Hub, names ...string) {
+	t.Helper()
+	kitchens := map[string]string{}
+	for _, n := range names {
+		kitchens[n] = leaking
+	}
+	newKitchens(t, hub, kitchens)
+}
+
+// newKitchens starts a gateway with kitchens by name, each with its gas.
+func newKitchens(t *testing.T, hub *harness.Hub, kitchens map[string]string) *harness.Gateway {
 	t.Helper()
 	var b strings.Builder
-	for _, n := range names {
-		fmt.Fprintf(&b, "  - {id: %s, kind: simulated, interval: 500ms, placement: kitchen_gas, simulate: {gas: {volume: 3, leak: 100, air_changes: 60}}}\n", n)
+	for n, gas := range kitchens {
+		fmt.Fprintf(&b, "  - {id: %s, kind: simulated, interval: 500ms, placement: kitchen_gas, simulate: {gas: %s}}\n", n, gas)
 	}
 	gw := harness.NewGateway(t, hub.Enrol(t, "g", "n"), hub.MQTT, b.String(), "")
 	gw.Restart(t)
