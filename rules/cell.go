@@ -165,6 +165,9 @@ func nextSecond(t int64) int64 { return t - t%1000 + 1000 }
 // advance lets event time pass up to t: values that nobody has renewed become
 // unknown, detectors wake, holds end, each at its exact moment and in order.
 func (c *cell) advance(s *state, t int64, o observer) {
+	if s.LastT == 0 { // nothing has been read, so nothing has been missed since 1970
+		s.Fired = max(s.Fired, t)
+	}
 	for s.Next <= t {
 		s.Next = c.due(s)
 		if s.Next > t {
