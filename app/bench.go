@@ -34,7 +34,7 @@ func runBench(c *call) error {
 	c.flags.IntVar(&o.Devices, "devices", 50, "devices of each gateway, with 5 metrics each")
 	c.flags.IntVar(&o.Rate, "rate", 0, "readings a second of all together; 0: as fast as they are acknowledged")
 	c.flags.IntVar(&o.PerMessage, "readings-per-message", 10, "readings in a message")
-	c.flags.DurationVar(&o.Duration, "duration", 30*time.Second, "how long to send")
+	c.flags.DurationVar(&o.Duration, "duration", 30*time.Second, "how long to send; with --backlog, how long to measure when it has drained")
 	c.flags.DurationVar(&o.Backlog, "backlog", 0, "instead: let one gateway of 50 devices at 10 readings/s come back after so long, and measure alarms while its backlog drains")
 	c.flags.StringVar(&o.Profile, "profile", "", "write a CPU profile of the hub to a `FILE`")
 	dir := c.flags.String("dir", "", "a `DIR` for the hub's data while it runs; default: the system's folder for temporary files")

@@ -98,6 +98,7 @@ func (g *backlog) cost(res *Result, before time.Duration) error {
 	}
 	res.CPUPerReading = float64((after - before).Microseconds()) / float64(res.Sent)
 	res.ReadingsPerS = float64(res.Sent) / res.Seconds
+	res.MessagesPerS = float64(g.session.Status().Messages) / res.Seconds
 	res.RSS, res.RSSEnd, err = memory(g.hub.pid())
 	return err
 }
@@ -218,9 +219,6 @@ func (g *backlog) leak(ctx context.Context) {
 	}
 }
 
-// afterwards is how long alarms are measured when the backlog has drained.
-const afterwards = 30 * time.Second
-
 // drainPatience is how long a backlog may take.
 const drainPatience = 30 * time.Minute
 
@@ -236,7 +234,7 @@ func (g *backlog) watch(ctx context.Context, began time.Time, pending uint64) (*
 	}
 	settled := time.Now()
 	g.Log.Info("rules and history have all of it", "took", settled.Sub(began).Round(time.Millisecond).String())
-	if err := g.hub.until(ctx, 2*afterwards, "", func() (bool, error) { return time.Since(settled) > afterwards, nil }); err != nil {
+	if err := g.hub.until(ctx, g.Duration+time.Minute, "", func() (bool, error) { return time.Since(settled) > g.Duration, nil }); err != nil {
 		return nil, err
 	}
 	end := time.Now()
