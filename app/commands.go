@@ -166,6 +166,7 @@ func runHub(c *call) error {
 	if err != nil {
 		return err
 	}
+	ownFiles()
 	if err := serveDebug(c.ctx, c.logger); err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@ func runDemo(c *call) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	ownFiles()
 	d, err := o.prepare()
 	if err != nil {
 		return err

@@ -20,14 +20,14 @@ import (
 	"weishao.dev/weishao/telemetry/sparkplug"
 )
 
-// seen is where a mistake is to be seen, beside its count in /metrics.
-type seen int
+// sight is where a mistake is to be seen, beside its count in /metrics.
+type sight int
 
 const (
-	onDevice seen = iota // on the page of its device, and of its gateway
-	onNode               // on its gateway's page
-	onCount              // nobody can be told, but it is counted
-	nowhere              // the broker has kept it to itself, and says nothing
+	onDevice sight = iota // on the page of its device, and of its gateway
+	onNode                // on its gateway's page
+	onCount               // nobody can be told, but it is counted
+	nowhere               // the broker has kept it to itself, and says nothing
 )
 
 // broker is one of the brokers that may stand before the hub.
@@ -44,12 +44,12 @@ type mistake struct {
 	name  string
 	kind  string // in /metrics
 	label string // on the pages
-	seen  [3]seen
+	seen  [3]sight
 	ours  bool // makes sense from one of our gateways only
 	send  func(b *badGateway)
 }
 
-var everywhere = [3]seen{onDevice, onDevice, onDevice}
+var everywhere = [3]sight{onDevice, onDevice, onDevice}
 
 var mistakes = []mistake{
 	{name: "bytes that are no payload", kind: "undecodable", label: "undecodable", seen: everywhere,
@@ -80,7 +80,7 @@ var mistakes = []mistake{
 			b.Skip()
 			b.Say(b.t, b.DataTopic(device), again)
 		}},
-	{name: "data of a device that was never born", kind: "unannounced", label: "unannounced", seen: [3]seen{onNode, onNode, onNode},
+	{name: "data of a device that was never born", kind: "unannounced", label: "unannounced", seen: [3]sight{onNode, onNode, onNode},
 		send: func(b *badGateway) {
 			payload := (&sparkplug.Payload{Metrics: []sparkplug.Metric{{HasAlias: true, Alias: 99, Kind: sparkplug.KindDouble, Float: 99}}}).Append(nil)
 			if b.Ours {
@@ -88,7 +88,7 @@ var mistakes = []mistake{
 			}
 			b.Say(b.t, b.DataTopic("unborn"), payload)
 		}},
-	{name: "another gateway's topic", kind: "foreign_topic", label: "foreign topic", seen: [3]seen{onNode, nowhere, onCount},
+	{name: "another gateway's topic", kind: "foreign_topic", label: "foreign topic", seen: [3]sight{onNode, nowhere, onCount},
 		send: func(b *badGateway) {
 			if b.broker == permissive { // the hub cannot know who speaks; so what it must not hear is a host's voice
 				b.Say(b.t, "spBv1.0/g/DDATA/no gateway/"+device, b.Reading("temperature", b.Now(), 99))
@@ -97,12 +97,12 @@ var mistakes = []mistake{
 			b.Say(b.t, "spBv1.0/g/DDATA/victim/"+device, b.Reading("temperature", b.Now(), 99))
 			b.Say(b.t, "spBv1.0/g/NDEATH/victim", sparkplug.AppendDeath(nil, b.Now(), 0))
 		}},
-	{name: "a node called *", kind: "foreign_topic", label: "foreign topic", seen: [3]seen{onNode, nowhere, onCount},
+	{name: "a node called *", kind: "foreign_topic", label: "foreign topic", seen: [3]sight{onNode, nowhere, onCount},
 		send: func(b *badGateway) {
 			b.Say(b.t, "spBv1.0/g/DDATA/*/"+device, b.Reading("temperature", b.Now(), 99))
 			b.Say(b.t, "spBv1.0/g/NDEATH/*", sparkplug.AppendDeath(nil, b.Now(), 0))
 		}},
-	{name: "ten megabytes", kind: "too_large", label: "too large", seen: [3]seen{onNode, nowhere, onDevice},
+	{name: "ten megabytes", kind: "too_large", label: "too large", seen: [3]sight{onNode, nowhere, onDevice},
 		send: func(b *badGateway) {
 			b.Client().Publish(b.DataTopic(device), 0, false, make([]byte, 10<<20)) // the broker may hang up while it is sent
 			if b.broker == embedded {
@@ -186,7 +186,7 @@ func (b *badGateway) try(m mistake) {
 }
 
 // shown looks for a mistake on the officer's pages.
-func (b *badGateway) shown(m mistake, want seen) {
+func (b *badGateway) shown(m mistake, want sight) {
 	b.t.Helper()
 	if want == onDevice {
 		page := b.page("/officer/devices/" + b.id())

@@ -29,9 +29,9 @@ type Peer struct {
 	rebirth atomic.Int64
 }
 
-// PeerMetrics are what each device of a Peer announces: the temperature, and a
-// quantity of which nobody knows.
-var PeerMetrics = []string{"temperature", "mystery"}
+// PeerMetrics are what each device of a Peer announces: two quantities that rules
+// watch, and one of which nobody knows.
+var PeerMetrics = []string{"temperature", "gas.ch4", "mystery"}
 
 // NewPeer makes one that is not connected yet. url is "tcp://host:port".
 func NewPeer(t testing.TB, c Credentials, url string, ours bool) *Peer {

@@ -194,6 +194,13 @@ func TestForeignWillIsBlocked(t *testing.T) {
 
 func TestNobodyInByDefault(t *testing.T) {
 	r := newRefusals()
+	t.Cleanup(func() { // when the broker is closed, it has said all
+		for counted, n := range r.n {
+			if !strings.HasSuffix(counted, " auth") {
+				t.Errorf("%d refused sign-ins were counted as %q too", n, counted)
+			}
+		}
+	})
 	e, _ := startEmbedded(t, broker.EmbeddedConfig{OnReject: r.on,
 		Credentials: users{"g/a": "pa", "g/b": "pb", "g/*": "p", "*/*": "p", "hub": "p", "state": "p", "g/a/b": "p"}})
 	for _, tc := range []struct{ user, password, counted string }{

@@ -79,6 +79,7 @@ func classify(format string, v []any) (telemetry.Bad, string) {
 	case len(v) > 0 && v[0] == server.ErrMaxPayload.Error():
 		return telemetry.BadSize, sprintf(format, v)
 	case strings.HasPrefix(format, server.ErrAuthentication.Error()),
+		sprintf(format, v) == "unable to connect: "+server.ErrAuthentication.Error(),
 		strings.HasPrefix(format, "%v - %s") && len(v) > 0 && v[0] == server.ErrAuthentication:
 		return "", ""
 	}
