@@ -306,6 +306,14 @@ func Eventually(t testing.TB, what string, f func() error) {
 // API talks to a hub with a token.
 type API struct {
 	URL, Token string
+	Client     *http.Client // nil: the default one
+}
+
+func (a API) client() *http.Client {
+	if a.Client != nil {
+		return a.Client
+	}
+	return http.DefaultClient
 }
 
 // Get reads JSON from a path below the hub's address.
@@ -332,7 +340,7 @@ func (a API) Do(method, path string, body, into any) error {
 	}
 	req.Header.Set("Authorization", "Bearer "+a.Token)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := a.client().Do(req)
 	if err != nil {
 		return err
 	}

@@ -30,13 +30,18 @@ func NewHub(t testing.TB, more string, env ...string) *Hub {
 	if !strings.HasPrefix(more, "broker:") { // another broker stands in its place
 		text += fmt.Sprintf("mqtt: {addr: %q}\n", h.MQTT)
 	}
-	text += more
-	h.Config = WriteFile(t, h.Dir, "hub.yaml", text)
 	h.API.URL = "http://" + h.HTTP
+	h.begin(t, text+more)
+	return h
+}
+
+// begin starts the hub with its first configuration, and makes an operator.
+func (h *Hub) begin(t testing.TB, text string) {
+	t.Helper()
+	h.Config = WriteFile(t, h.Dir, "hub.yaml", text)
 	h.Restart(t)
 	Run(t, h.bin, "sign-in", "--config", h.Config, "--user", "op", "--role", "operator")
 	h.API.Token = strings.TrimSpace(Run(t, h.bin, "token", "--config", h.Config, "--user", "op"))
-	return h
 }
 
 // Restart starts the hub (again) and returns when it is ready.
@@ -47,7 +52,7 @@ func (h *Hub) Restart(t testing.TB) {
 		if h.Ended() {
 			t.Fatalf("the hub ended:\n%s", h.Output())
 		}
-		resp, err := http.Get(h.API.URL + "/readyz")
+		resp, err := h.API.client().Get(h.API.URL + "/readyz")
 		if err != nil {
 			return err
 		}

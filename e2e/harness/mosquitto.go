@@ -16,18 +16,27 @@ type Mosquitto struct {
 	*Process
 	Addr string // host:port
 	dir  string
+	ca   *CA // nil: without TLS
 }
 
 // NewMosquitto starts one that lets in the hub, as weishao-hub with the password
 // "hub", and gateways by their credentials. It ends with the test.
 func NewMosquitto(t testing.TB, gateways ...Credentials) *Mosquitto {
 	t.Helper()
-	m := &Mosquitto{Addr: FreeAddr(t), dir: t.TempDir()}
+	return newMosquitto(t, nil, gateways)
+}
+
+func newMosquitto(t testing.TB, ca *CA, gateways []Credentials) *Mosquitto {
+	t.Helper()
+	m := &Mosquitto{Addr: FreeAddr(t), dir: t.TempDir(), ca: ca}
 	_, port, err := net.SplitHostPort(m.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := broker.Mosquitto{Listen: port + " 127.0.0.1", PasswordFile: filepath.Join(m.dir, "passwords"), ACLFile: filepath.Join(m.dir, "acl")}
+	if ca != nil {
+		cfg.CertFile, cfg.KeyFile = ca.Issue(t, m.dir)
+	}
 	passwords := "weishao-hub:hub\n"
 	for _, g := range gateways {
 		cfg.Gateways = append(cfg.Gateways, g.Username)
@@ -65,5 +74,9 @@ func (m *Mosquitto) run(t testing.TB, conf string) {
 func (m *Mosquitto) HubYAML(t testing.TB) string {
 	t.Helper()
 	file := WriteFile(t, m.dir, "hub-password", "hub\n")
-	return strings.Join([]string{"broker:", "  url: tcp://" + m.Addr, "  username: weishao-hub", "  password_file: " + file, ""}, "\n")
+	lines := []string{"broker:", "  url: tcp://" + m.Addr, "  username: weishao-hub", "  password_file: " + file, ""}
+	if m.ca != nil {
+		lines[1], lines[4] = "  url: ssl://"+m.Addr, "  ca: "+m.ca.File+"\n"
+	}
+	return strings.Join(lines, "\n")
 }
