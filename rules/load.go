@@ -72,7 +72,7 @@ func (l *loader) file(f record.File) {
 		if more, ok := err.(conf.Errors); ok {
 			l.errs = append(l.errs, more...)
 		}
-		return
+		// What could be read is checked all the same: a misspelt key hides nothing.
 	}
 	l.text = strings.Split(string(f.Data), "\n")
 	for i := range pf.Rules {
