@@ -19,6 +19,8 @@ import (
 
 // Replay evaluates a stopped hub's log again, from its first record to the last
 // that the hub had evaluated, and compares the verdicts with those that it kept.
+// Where the first records have passed their age, it begins with the state that
+// the hub kept of that time.
 func Replay(ctx context.Context, cfg *HubConfig) (res ReplayResult, err error) {
 	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dir, err := eventlog.OpenDir(ctx, filepath.Join(cfg.Data, logFolder), 0, quiet)
@@ -26,19 +28,24 @@ func Replay(ctx context.Context, cfg *HubConfig) (res ReplayResult, err error) {
 		return res, cmp.Or(inUse(cfg.Data, err), err)
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	if res.From, err = dir.First(ctx); err != nil {
+	first, err := dir.First(ctx)
+	if err != nil {
 		return res, err
 	}
-	kept, last, err := keptVerdicts(ctx, filepath.Join(cfg.Data, incidentsFile))
+	engine, from, ok, err := worker.ReplayFrom(filepath.Join(cfg.Data, anchorFolder), first)
+	if err != nil {
+		return res, err
+	}
+	if !ok {
+		return res, fmt.Errorf("the log begins at position %d: what came before it has passed its age, and no state of that time was kept", first)
+	}
+	kept, last, err := keptVerdicts(ctx, filepath.Join(cfg.Data, incidentsFile), from)
 	if err != nil {
 		return res, err
 	}
 	// The log goes on a little: what came last the hub had no time for.
-	res.To = min(dir.Last(), max(last, worker.SnapshotPosition(filepath.Join(cfg.Data, rulesState))))
-	if res.From > 1 {
-		return res, fmt.Errorf("the log begins at position %d: what came before it has passed its age, and with it the state that a replay needs", res.From)
-	}
-	replayed, err := evaluate(ctx, dir.Log, res.From, res.To)
+	res.From, res.To = from, min(dir.Last(), max(last, worker.SnapshotPosition(filepath.Join(cfg.Data, rulesState))))
+	replayed, err := evaluate(ctx, engine, dir.Log, res.From, res.To)
 	if err != nil {
 		return res, err
 	}
@@ -48,8 +55,8 @@ func Replay(ctx context.Context, cfg *HubConfig) (res ReplayResult, err error) {
 }
 
 // evaluate is what the rules say over a stretch of the log, as JSON.
-func evaluate(ctx context.Context, log *eventlog.Log, from, to uint64) ([][]byte, error) {
-	engine, out := rules.NewEngine(), &verdictList{}
+func evaluate(ctx context.Context, engine *rules.Engine, log *eventlog.Log, from, to uint64) ([][]byte, error) {
+	out := &verdictList{}
 	for rec, err := range log.ReadTo(ctx, from, to) {
 		if err != nil {
 			return nil, err
@@ -80,8 +87,9 @@ func (l *verdictList) Verdict(v rules.Verdict) {
 
 func (l *verdictList) Derived(rules.DerivedSample) {}
 
-// keptVerdicts is what the hub kept, and the log position of the last of it.
-func keptVerdicts(ctx context.Context, file string) (list [][]byte, last uint64, err error) {
+// keptVerdicts is what the hub kept from a log position on, and the position of
+// the last of it.
+func keptVerdicts(ctx context.Context, file string, from uint64) (list [][]byte, last uint64, err error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, 0, fmt.Errorf("the incidents: %w", err)
 	}
@@ -90,7 +98,7 @@ func keptVerdicts(ctx context.Context, file string) (list [][]byte, last uint64,
 		return nil, 0, err
 	}
 	defer store.Close()
-	for p, err := range store.Verdicts(ctx, 0) {
+	for p, err := range store.Verdicts(ctx, from) {
 		if err != nil {
 			return nil, 0, err
 		}

@@ -38,15 +38,18 @@ const (
 	historyFolder = "history"
 	influxFolder  = "influx"
 	rulesState    = "rules.snapshot"
+	anchorFolder  = "rules"
 	ingestState   = "ingest.snapshot"
 )
 
 func (h *Hub) data(name string) string { return filepath.Join(h.cfg.Data, name) }
 
-// snapshotEvery is how much of the log is evaluated again after a crash, and
-// retryStore how soon a store that refused is asked again.
+// snapshotEvery is how much of the log is evaluated again after a crash,
+// anchorEvery from how far apart a replay may begin, and retryStore how soon a
+// store that refused is asked again.
 const (
 	snapshotEvery = 30 * time.Second
+	anchorEvery   = 24 * time.Hour
 	retryStore    = time.Second
 )
 
@@ -187,7 +190,7 @@ func (h *Hub) openIncidents(ctx context.Context) (err error) {
 func (h *Hub) openWorker(ctx context.Context) (err error) {
 	h.worker, err = worker.Open(ctx, worker.Config{
 		Log: h.events, Incidents: h.incidents, View: h.view, Derived: func(list []rules.DerivedSample) { h.recorder.Derived(list) }, Snapshot: h.data(rulesState),
-		Every: snapshotEvery, Retry: retryStore, Registry: h.reg, Logger: h.log,
+		Anchors: h.data(anchorFolder), Every: snapshotEvery, Keep: anchorEvery, Retry: retryStore, Registry: h.reg, Logger: h.log,
 	})
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
+	"slices"
+	"time"
 
 	"weishao.dev/weishao/hub/live"
 	"weishao.dev/weishao/internal/durable"
@@ -81,8 +83,18 @@ func (w *Worker) save() {
 		w.saved(err)
 		return
 	}
+	anchor := time.Since(w.anchored) >= w.Keep
+	if anchor {
+		w.anchored = time.Now()
+	}
 	w.saving = make(chan error, 1)
-	go func(done chan<- error) { done <- s.write(w.Config.Snapshot) }(w.saving)
+	go func(done chan<- error) {
+		err := s.write(w.Config.Snapshot)
+		if anchor && err == nil {
+			err = w.anchor(s)
+		}
+		done <- err
+	}(w.saving)
 }
 
 // finalSave waits for the snapshot under way and writes the last one.
@@ -107,21 +119,35 @@ func (w *Worker) saved(err error) {
 	}
 }
 
-// restore begins where the snapshot ends, or with the log's first record where
-// there is no snapshot that can be used.
+// restore begins where the snapshot ends, or else an anchor, the newest first, or
+// else with the log's first record.
 func (w *Worker) restore(first uint64) error {
-	w.engine, w.next = rules.NewEngine(), first
-	b, err := os.ReadFile(w.Config.Snapshot)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("the rules' snapshot: %w", err)
+	anchors, err := listAnchors(w.Anchors)
+	if err != nil {
+		return err
 	}
-	if err := w.load(b, first); err != nil {
-		w.Logger.Warn("the rules' snapshot cannot be used; evaluating the log from its beginning", "file", w.Config.Snapshot, "from", first, "error", err)
+	if n := len(anchors); n > 0 {
+		w.anchored = anchors[n-1].written
+	}
+	files := []string{w.Config.Snapshot}
+	for _, a := range slices.Backward(anchors) {
+		files = append(files, a.file)
+	}
+	for _, file := range files {
 		w.engine, w.next, w.effect = rules.NewEngine(), first, effect{}
+		b, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("the rules' snapshot: %w", err)
+		}
+		if err = w.load(b, first); err == nil {
+			return nil
+		}
+		w.Logger.Warn("a snapshot of the rules cannot be used; more of the log is evaluated again", "file", file, "error", err)
 	}
+	w.engine, w.next, w.effect = rules.NewEngine(), first, effect{}
 	return nil
 }
 

@@ -4,7 +4,9 @@
 //
 // Its state is a snapshot plus a log position. After a crash it restores the
 // snapshot and reads on; verdicts that the incidents have taken already come
-// again with the same IDs, and the incidents pass over them by position.
+// again with the same IDs, and the incidents pass over them by position. A
+// snapshot a day, an anchor, is kept for as long as the log reaches back to it:
+// a replay begins with the oldest, and a damaged snapshot costs a day's log.
 //
 // Nothing makes it wait but the incidents' commit, and that only when there is a
 // verdict: derived values are handed over by the slice, snapshots are encoded
@@ -47,7 +49,9 @@ type Config struct {
 	View      *live.View
 	Derived   func([]rules.DerivedSample) // of one record; must not wait nor keep the slice
 	Snapshot  string                      // file
+	Anchors   string                      // folder
 	Every     time.Duration               // between two snapshots, wall time
+	Keep      time.Duration               // between two anchors, wall time
 	Retry     time.Duration               // between two tries of a store that cannot commit
 	Registry  prometheus.Registerer
 	Logger    *slog.Logger
@@ -62,6 +66,7 @@ type Worker struct {
 	verdicts []rules.Verdict
 	derived  []rules.DerivedSample
 	saving   chan error // the result of the snapshot that is being written; nil while none is
+	anchored time.Time  // when the newest anchor was written
 
 	done    atomic.Uint64 // position up to which the rules have been evaluated
 	pack    atomic.Pointer[rules.Pack]

@@ -91,10 +91,12 @@ type world struct {
 	kept kept
 	file string
 	now  int64
+
+	every, keep time.Duration
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, file: filepath.Join(t.TempDir(), "rules.snapshot"), now: 1_780_000_000_000}
+	w := &world{t: t, file: filepath.Join(t.TempDir(), "rules.snapshot"), now: 1_780_000_000_000, every: time.Hour, keep: time.Hour}
 	w.log.add(w.now, &record.Rules{Version: "r1", Files: []record.File{{Name: "rules.yaml", Data: []byte(rulesText)}}})
 	w.log.add(w.now, &record.DeviceBirth{Device: "g/n/d", Metrics: []string{"gas.ch4"}})
 	return w
@@ -114,7 +116,7 @@ func (w *world) open() (*Worker, *live.View) {
 	view := live.NewView()
 	k, err := Open(w.t.Context(), Config{
 		Log: &w.log, Incidents: &w.kept, View: view, Derived: func([]rules.DerivedSample) {}, Snapshot: w.file,
-		Every: time.Hour, Retry: time.Second, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		Anchors: w.file + "s", Every: w.every, Keep: w.keep, Retry: time.Second, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -137,7 +139,7 @@ func (w *world) run() *live.View {
 
 // whole is what an uninterrupted worker makes of the log.
 func (w *world) whole() []rules.Verdict {
-	o := &world{t: w.t, log: w.log, file: filepath.Join(w.t.TempDir(), "other")}
+	o := &world{t: w.t, log: w.log, file: filepath.Join(w.t.TempDir(), "other"), every: time.Hour, keep: time.Hour}
 	o.run()
 	return o.kept.verdicts
 }
@@ -314,3 +316,94 @@ func TestStoppedWhileTheStoreRefuses(t *testing.T) {
 		}
 	})
 }
+
+// anchored is a world of which a snapshot was kept after each record.
+func anchored(t *testing.T) *world {
+	w := newWorld(t)
+	w.every, w.keep = 0, 0
+	for _, v := range []float64{1, 12, 13, 3, 2, 15, 16, 2, 1} {
+		w.gas(v)
+		w.run()
+	}
+	return w
+}
+
+// Kept snapshots stay for as long as the log reaches back to them, and no longer.
+func TestAnchors(t *testing.T) {
+	w := anchored(t)
+	list, err := listAnchors(w.file + "s")
+	if err != nil || len(list) < 9 {
+		t.Fatalf("%d kept, %v", len(list), err)
+	}
+	w.log.first = list[4].next
+	w.gas(1)
+	w.run()
+	again, err := listAnchors(w.file + "s")
+	if err != nil || again[0].next != w.log.first {
+		t.Errorf("the oldest kept is for position %d, %v, want %d, where the log begins", again[0].next, err, w.log.first)
+	}
+	w.keep = time.Hour
+	w.gas(1, 1)
+	w.run()
+	if last, err := listAnchors(w.file + "s"); err != nil || len(last) != len(again) {
+		t.Errorf("%d kept, %v, want %d: the last is not an hour old", len(last), err, len(again))
+	}
+}
+
+// Without a good snapshot the newest kept one is used.
+func TestDamagedSnapshotWithAnchors(t *testing.T) {
+	w := anchored(t)
+	list, err := listAnchors(w.file + "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(list)
+	for _, file := range []string{w.file, list[n-1].file} {
+		if err := os.WriteFile(file, []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k, _ := w.open(); k.Position() != list[n-2].next-1 {
+		t.Errorf("begins behind %d, want %d", k.Position(), list[n-2].next-1)
+	}
+	w.run()
+	if diff := cmp.Diff(w.whole(), w.kept.verdicts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A replay of a log whose beginning is gone begins with what was kept of then,
+// and says the same.
+func TestReplayFrom(t *testing.T) {
+	w := anchored(t)
+	whole := w.whole()
+	for first := uint64(1); first <= w.log.Last(); first++ {
+		e, from, ok, err := ReplayFrom(w.file+"s", first)
+		if err != nil || !ok || from < first {
+			t.Fatalf("first %d: from %d, %t, %v", first, from, ok, err)
+		}
+		var got, want []rules.Verdict
+		for rec := range w.log.ReadTo(t.Context(), from, w.log.Last()) {
+			if err := e.Apply(rec, collect{&got}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, v := range whole {
+			if v.Pos >= from {
+				want = append(want, v)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("from %d:\n%s", from, diff)
+		}
+	}
+	if _, _, ok, err := ReplayFrom(t.TempDir(), 7); ok || err != nil {
+		t.Errorf("nothing was kept, and yet: %t, %v", ok, err)
+	}
+}
+
+// collect is a rules.Output that keeps verdicts.
+type collect struct{ into *[]rules.Verdict }
+
+func (c collect) Verdict(v rules.Verdict)       { *c.into = append(*c.into, v) }
+func (c collect) Derived(_ rules.DerivedSample) {}
