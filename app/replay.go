@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -16,6 +17,56 @@ import (
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 )
+
+const replayHelp = `
+Reads a stopped hub's log from its first record, evaluates the rules again and
+compares the verdicts with those that the hub kept: same IDs, same times, byte
+for byte. Exits with 0 when they agree.`
+
+func runReplay(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := need("config", *file); err != nil {
+		return err
+	}
+	cfg, err := LoadHubConfig(*file)
+	if err != nil {
+		return err
+	}
+	res, err := Replay(c.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "log positions %d to %d: %d verdicts, %d kept by the hub\n", res.From, res.To, res.Verdicts, res.Kept)
+	if res.Difference != "" {
+		return errors.New(res.Difference)
+	}
+	fmt.Fprintln(c.stdout, "all agree, byte for byte")
+	return nil
+}
+
+// ReplayResult compares a replay with what the hub kept.
+type ReplayResult struct {
+	From, To       uint64
+	Verdicts, Kept int
+	Difference     string // the first one; empty when there is none
+}
+
+// compareVerdicts notes the first difference between two lists of verdicts as
+// JSON, both in log order.
+func compareVerdicts(replayed, kept [][]byte) string {
+	for i := range min(len(replayed), len(kept)) {
+		if !bytes.Equal(replayed[i], kept[i]) {
+			return fmt.Sprintf("verdict %d differs:\n replayed %s\n kept     %s", i, replayed[i], kept[i])
+		}
+	}
+	if len(replayed) != len(kept) {
+		return fmt.Sprintf("the replay gives %d verdicts, the hub kept %d", len(replayed), len(kept))
+	}
+	return ""
+}
 
 // Replay evaluates a stopped hub's log again, from its first record to the last
 // that the hub had evaluated, and compares the verdicts with those that it kept.
