@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-
 	"weishao.dev/weishao/incidents/notify"
 	"weishao.dev/weishao/internal/conf"
 )
@@ -37,7 +35,7 @@ func readSecrets(c *HubConfig) (s secrets, err error) {
 	if c.History.Influx != nil {
 		s.influx = read("the token of InfluxDB", c.History.Influx.Token)
 	}
-	return s, errors.Join(errs...)
+	return s, together(errs...)
 }
 
 // secretOf reads a file that holds one secret; "" where none is named.

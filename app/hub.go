@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -84,7 +83,7 @@ func (h *Hub) readFiles(context.Context) error {
 	h.mqttCert, errs[1] = loadCertificate(h.cfg.MQTT.Cert, h.cfg.MQTT.Key, h.log)
 	h.httpCert, errs[2] = loadCertificate(h.cfg.HTTP.Cert, h.cfg.HTTP.Key, h.log)
 	h.secrets, errs[3] = readSecrets(h.cfg)
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := together(errs[:]...); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(h.cfg.Data, 0o700); err != nil {

@@ -121,7 +121,7 @@ func TestHub(t *testing.T) {
 		t.Errorf("readyz says %q", text)
 	}
 	ask(t, h, "/metrics", &text)
-	for _, name := range []string{"weishao_log_position", "weishao_rules_position", "weishao_history_position", "weishao_ingest_records_total", "weishao_incidents_open", "process_resident_memory_bytes"} {
+	for _, name := range []string{"weishao_log_position", "weishao_rules_position", "weishao_history_position", "weishao_ingest_records_total", "weishao_incidents_open", "weishao_ready 1", "weishao_broker_connected 1", `weishao_places{state="hazard"} 0`, "process_resident_memory_bytes"} {
 		if !strings.Contains(text, "\n"+name) {
 			t.Errorf("/metrics has no %s", name)
 		}

@@ -17,7 +17,24 @@ func mistake(at conf.Pos, format string, args ...any) error {
 	if at.Line == 0 {
 		return err
 	}
-	return fmt.Errorf("%s: %w", at, err)
+	return conf.Errors{{Pos: at, Text: err.Error()}}
+}
+
+// together makes one list of mistakes of several; with anything else among them,
+// one error.
+func together(errs ...error) error {
+	var list conf.Errors
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		mistakes, ok := err.(conf.Errors)
+		if !ok {
+			return errors.Join(errs...)
+		}
+		list = append(list, mistakes...)
+	}
+	return list.Err()
 }
 
 // cannotListen says what can be done about an address that cannot be had.

@@ -108,12 +108,7 @@ func (h *Hub) external() (broker.ExternalConfig, error) {
 
 func (h *Hub) openLog(ctx context.Context) (err error) {
 	h.events, err = eventlog.Open(ctx, h.server.LogConn(), eventlog.Config{MaxAge: time.Duration(h.cfg.Log.MaxAge.V), MaxBytes: h.cfg.Log.maxBytes, Log: h.log})
-	if err != nil {
-		return err
-	}
-	h.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weishao_log_position", Help: "Position of the log's newest record."},
-		func() float64 { return float64(h.events.Last()) }))
-	return nil
+	return err
 }
 
 // listen takes the pages' address early, so that links and errors know it.
@@ -240,10 +235,10 @@ func (h *Hub) openRecorder(context.Context) error {
 }
 
 func (h *Hub) openPages(context.Context) (err error) {
-	text := ruleText{h.pack}
+	h.registerGauges()
 	h.web, err = web.New(web.Config{
 		Incidents: h.incidents, Series: h.history, Inventory: inventory{h.view, h.ingest}, Duty: duty{h.view, h.cfg.Clock},
-		Auth: auth{h.access, h.view}, Rules: text,
+		Auth: auth{h.access, h.view}, Rules: ruleText{h.pack},
 		Catalogue: func() *telemetry.Catalogue { return h.view.Site().Catalogue },
 		SiteName:  func() site.Text { return h.view.Site().Name },
 		Location:  h.inputs.site.Location, Clock: h.cfg.Clock, Logger: h.log,
