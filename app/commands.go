@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"weishao.dev/weishao/access"
+	"weishao.dev/weishao/internal/conf"
 )
 
 // command is one of weishao's commands, named by one or two words.
@@ -109,6 +110,10 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &usage), !c.flags.Parsed(), shown:
 		fmt.Fprintf(stderr, "weishao %s: %v\n", cmd.name, err)
 		return 2
+	}
+	if mistakes, ok := errors.AsType[conf.Errors](err); ok && err.Error() == mistakes.Error() {
+		fmt.Fprintln(stderr, mistakes) // bare, one a line, for editors to read
+		return 1
 	}
 	fmt.Fprintf(stderr, "weishao %s: %v\n", cmd.name, err)
 	return 1

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -84,7 +85,12 @@ func (d *Device) Info() devices.Info {
 
 // DecodeOwn reads the kind's own keys, strictly, into the struct that into points
 // to. The error is of type conf.Errors.
-func (d *Device) DecodeOwn(into any) error { return conf.DecodeNode(d.Pos.File, &d.Own, into) }
+func (d *Device) DecodeOwn(into any) error {
+	return conf.DecodeNode(d.Pos.File, &d.Own, into, commonKeys...)
+}
+
+// commonKeys are those that devices of every kind have.
+var commonKeys = []string{"id", "kind", "model", "serial", "placement", "interval"}
 
 // Factory makes the device of one kind. Its errors say file, line and column, as
 // those of Device.DecodeOwn do. dir is the configuration's folder, against which
@@ -142,8 +148,7 @@ func splitDevice(file string, n *yaml.Node) (Device, error) {
 	common.Content, own.Content = nil, nil
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		part := &own
-		switch n.Content[i].Value {
-		case "id", "kind", "model", "serial", "placement", "interval":
+		if slices.Contains(commonKeys, n.Content[i].Value) {
 			part = &common
 		}
 		part.Content = append(part.Content, n.Content[i], n.Content[i+1])

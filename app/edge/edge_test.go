@@ -78,6 +78,7 @@ func TestMistakes(t *testing.T) {
 		"replay-device":    `3:65: there is no device "k30" in ../recording.csv (it has k301, k302), did you mean "k301"?`,
 		"replay-key":       `3:33: unknown key "fil", did you mean "file"?`,
 		"simulate-nothing": "nothing to simulate",
+		"common-key":       `3:36: unknown key "intervall", did you mean "interval"?`,
 		"simulate-key":     `3:53: unknown key "lek", did you mean "leak"?`,
 		"kind":             `3:25: unknown kind "modbus" (one of replay, simulated)`,
 		"rules-missing":    "3:9: rules: lstat testdata/bad/nowhere",

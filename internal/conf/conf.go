@@ -102,9 +102,10 @@ func Decode(file string, data []byte, into any) error {
 	return DecodeNode(file, root.Content[0], into)
 }
 
-// DecodeNode is Decode for a part of a file that was kept as a yaml.Node.
-func DecodeNode(file string, n *yaml.Node, into any) error {
-	d := &decoder{file: file}
+// DecodeNode is Decode for a part of a file that was kept as a yaml.Node. beside are
+// keys that belong there too and were read already: an unknown key may be meant as one.
+func DecodeNode(file string, n *yaml.Node, into any, beside ...string) error {
+	d := &decoder{file: file, part: n, beside: beside}
 	d.value(n, reflect.ValueOf(into).Elem())
 	return d.errs.Err()
 }
@@ -123,8 +124,10 @@ func syntaxError(file string, err error) Error {
 }
 
 type decoder struct {
-	file string
-	errs Errors
+	file   string
+	errs   Errors
+	part   *yaml.Node
+	beside []string // known keys of part that are not decoded here
 }
 
 type nodeDecoder interface{ decode(*decoder, *yaml.Node) }
@@ -220,6 +223,9 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	fields := make(map[string]reflect.Value)
 	var names []string
 	collectFields(v, d.pos(n), fields, &names)
+	if n == d.part {
+		names = append(names, d.beside...)
+	}
 	d.pairs(n, func(key, value *yaml.Node) {
 		f, ok := fields[key.Value]
 		if !ok {
