@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -23,6 +24,7 @@ import (
 	"weishao.dev/weishao/hub/worker"
 	"weishao.dev/weishao/incidents"
 	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/web"
 )
 
@@ -32,8 +34,9 @@ type Hub struct {
 	log    *slog.Logger
 	reg    *prometheus.Registry
 	work   *work
-	inputs *inputs    // in effect
-	files  sync.Mutex // held by Reload
+	inputs *inputs                   // in effect
+	files  sync.Mutex                // held by Reload
+	roster atomic.Pointer[site.Site] // of inputs: pages go by it at once, without waiting until the worker has read so far
 
 	access    *access.Store
 	server    *broker.Embedded // of the log, and of MQTT unless another broker is configured
@@ -86,6 +89,7 @@ func (h *Hub) readFiles(context.Context) error {
 	if err := together(errs[:]...); err != nil {
 		return err
 	}
+	h.roster.Store(h.inputs.site)
 	if err := os.MkdirAll(h.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("the data folder: %w", err)
 	}
@@ -224,5 +228,6 @@ func (h *Hub) reload(ctx context.Context) (string, error) {
 	}
 	h.ingest.SetSite(in.site)
 	h.inputs = in
+	h.roster.Store(in.site)
 	return "in effect from now on: " + announced(news), nil
 }

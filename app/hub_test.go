@@ -226,6 +226,10 @@ func TestReload(t *testing.T) {
 	write("site.yaml", fmt.Sprintf(siteOf, "One"))
 	write("rules.yaml", fmt.Sprintf(rule, "first"))
 	h, _ := running(t, cfg)
+	// An escalation that is due when the hub starts must not find an empty roster.
+	if got := h.roster.Load().Name.En; got != "One" {
+		t.Errorf("pages go by site %q before the log is read", got)
+	}
 	ready(t, h)
 	inEffect := func(site, rule string) {
 		t.Helper()
@@ -251,6 +255,9 @@ func TestReload(t *testing.T) {
 	}
 	if _, err := h.Reload(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if got := h.roster.Load().Name.En; got != "Two" {
+		t.Errorf("after the reload pages go by site %q", got)
 	}
 	inEffect("Two", "second")
 	if _, err := h.Reload(t.Context()); err != nil {

@@ -172,7 +172,7 @@ func (h *Hub) openInflux(c *InfluxConfig) error {
 
 func (h *Hub) openIncidents(ctx context.Context) (err error) {
 	h.incidents, err = incidents.Open(ctx, h.data(incidentsFile), incidents.Options{
-		Clock: h.cfg.Clock, Directory: incidents.FromSite(h.view.Site), Rules: ruleText{h.pack}.incident,
+		Clock: h.cfg.Clock, Directory: incidents.FromSite(h.roster.Load), Rules: ruleText{h.pack}.incident,
 		Channels: h.secrets.channels, BaseURL: h.PublicURL(), Logger: h.log, Registry: h.reg,
 	})
 	if err != nil {
