@@ -23,11 +23,12 @@ func TestGatewaysOverTLS(t *testing.T) {
 	ca := harness.NewCA(t)
 	h := harness.NewTLSHub(t, ca)
 
-	trusting := harness.NewGateway(t, h.Enrol(t, "g", "trusting"), h.MQTT, quietKitchen, "")
+	// Its name has every kind of character that names may have.
+	trusting := harness.NewGateway(t, h.Enrol(t, "bei.xin_1", "gw-17.a"), h.MQTT, quietKitchen, "")
 	trusting.UseTLS(t, ca)
 	trusting.Restart(t)
 	harness.Eventually(t, "a reading over TLS", func() error {
-		d, err := h.API.Device("g/trusting/kitchen")
+		d, err := h.API.Device("bei.xin_1/gw-17.a/kitchen")
 		if _, ok := d.Last("gas.ch4"); err == nil && !ok {
 			err = errors.New("it has no reading")
 		}

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Group, Node string
 	URL         string // tcp://host:1883, ssl://host:8883, ws://..., as paho takes them
-	Username    string // also the client ID; default "group/node"
+	Username    string // also the client ID, see telemetry.ClientID; default "group/node"
 	Password    string
 	TLS         *tls.Config // nil without TLS
 	Version     string      // of the program, for the birth certificate

@@ -9,6 +9,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"weishao.dev/weishao/gateway/outbox"
+	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
 	"weishao.dev/weishao/telemetry/sparkplug"
 )
@@ -40,7 +41,7 @@ func (s *Session) dial(ctx context.Context) (*connection, error) {
 	commands := s.topic(sparkplug.NCMD)
 	o := mqtt.NewClientOptions()
 	o.AddBroker(s.cfg.URL)
-	o.SetClientID(s.cfg.Username)
+	o.SetClientID(telemetry.ClientID(s.cfg.Username))
 	o.SetUsername(s.cfg.Username)
 	o.SetPassword(s.cfg.Password)
 	if s.cfg.TLS != nil {
