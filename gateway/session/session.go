@@ -52,7 +52,11 @@ func (s *Session) Run(ctx context.Context) {
 		}
 		pause := wait.wait()
 		s.lost(err)
-		s.deps.Log.Warn("no connection to the hub's broker", "url", s.cfg.URL, "error", err, "next_try", pause.String())
+		attrs := []any{"url", s.cfg.URL, "error", err, "next_try", pause.String()}
+		if text := remedy(s.cfg.URL, err); text != "" {
+			attrs = append(attrs, "remedy", text)
+		}
+		s.deps.Log.Warn("no connection to the hub's broker", attrs...)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
