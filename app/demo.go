@@ -54,7 +54,7 @@ func runDemo(c *call) error {
 	c.flags.StringVar(&o.mqtt, "mqtt", "127.0.0.1:1883", "the `ADDR` of the MQTT broker; port 0 takes a free one")
 	c.flags.StringVar(&o.replay, "replay", "", "play the readings of a `FILE`, .csv or .csv.gz, instead of the houses")
 	c.flags.StringVar(&o.placement, "placement", "", "what devices that the site does not know watch, such as corridor_socket; default: by metric")
-	c.flags.Float64Var(&o.speed, "speed", 1, "how many times as fast the demo's one clock runs, up to 200")
+	c.flags.Float64Var(&o.speed, "speed", 1, "how many times as fast the demo's one clock runs, up to 1000")
 	c.flags.StringVar(&o.site, "site", "", "a site `FILE` in place of the demo's own")
 	c.flags.StringVar(&o.rules, "rules", "", "a `DIR` of rules in place of the shipped ones")
 	if err := c.parse(0, 0); err != nil {
@@ -75,7 +75,7 @@ func runDemo(c *call) error {
 
 // maxSpeed is how fast the clock may run: beyond it, what the machine needs to
 // hand a reading on is longer than what the rules wait for.
-const maxSpeed = 200
+const maxSpeed = 1000
 
 func (o *demoOptions) check() error {
 	if !(o.speed > 0 && o.speed <= maxSpeed) {
