@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -235,10 +236,8 @@ func (ch ChannelConf) check(name string, errs *conf.Errors) {
 func checkURL(errs *conf.Errors, a conf.At[string], schemes ...string) {
 	u, err := url.Parse(a.V)
 	if err == nil && u.Host != "" {
-		for _, s := range schemes {
-			if u.Scheme == s {
-				return
-			}
+		if slices.Contains(schemes, u.Scheme) {
+			return
 		}
 	}
 	errs.Add(a.Pos, "%q is not an address that starts with %s://", a.V, strings.Join(schemes, ":// or "))

@@ -175,9 +175,9 @@ func yamlKeys(t reflect.Type) (list []string) {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
-			list = append(append(list, key), yamlKeys(t.Field(i).Type)...)
+	for field := range t.Fields() {
+		if key := field.Tag.Get("yaml"); key != "" && key != "-" {
+			list = append(append(list, key), yamlKeys(field.Type)...)
 		}
 	}
 	return list

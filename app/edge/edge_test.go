@@ -136,9 +136,9 @@ func keys(t reflect.Type) (list []string) {
 	if t.Kind() != reflect.Struct || t.PkgPath() == "go.yaml.in/yaml/v3" {
 		return nil
 	}
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
-			list = append(append(list, key), keys(t.Field(i).Type)...)
+	for field := range t.Fields() {
+		if key := field.Tag.Get("yaml"); key != "" && key != "-" {
+			list = append(append(list, key), keys(field.Type)...)
 		}
 	}
 	return list

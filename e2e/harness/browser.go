@@ -134,7 +134,7 @@ func (p *Page) Sheets(t testing.TB) int {
 func (h *Hub) SignIn(t testing.TB, p *Page, user, role string) {
 	t.Helper()
 	link := ""
-	for _, word := range strings.Fields(Run(t, h.bin, "sign-in", "--config", h.Config, "--user", user, "--role", role)) {
+	for word := range strings.FieldsSeq(Run(t, h.bin, "sign-in", "--config", h.Config, "--user", user, "--role", role)) {
 		if strings.Contains(word, "/sign-in?code=") {
 			link = word
 		}

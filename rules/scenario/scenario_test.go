@@ -141,7 +141,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	_, err := runner(t, nil).Run("a.test.yaml", []byte(strings.Replace(leak, "12x6", "12y6", 1)+"      - {event: rise, rule: gaz}\n"))
 	want := []string{"a.test.yaml:5:69", "a.test.yaml:7:17", "a.test.yaml:7:29"}
 	var got []string
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
 		at, _, _ := strings.Cut(line, ": ")
 		got = append(got, at)
 	}

@@ -23,7 +23,7 @@ type sample struct {
 // parseSeries reads the compact notation.
 func parseSeries(text string) ([]sample, error) {
 	var list []sample
-	for _, item := range strings.Fields(text) {
+	for item := range strings.FieldsSeq(text) {
 		next, err := parseItem(item)
 		if err != nil {
 			return nil, err
