@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ func start(path string) error {
 	}
 	cfg.Data = filepath.Join(os.TempDir(), "never-made")
 	h := &Hub{cfg: cfg, log: slog.New(slog.DiscardHandler)}
-	return h.readFiles(nil)
+	return h.readFiles(context.Background())
 }
 
 // Each file of testdata/bad has the mistake it is named after.

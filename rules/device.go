@@ -29,9 +29,8 @@ type device struct {
 	cell  *cell
 	slots []int // by metrics: its slot in the cell, or -1 if nobody asks for it
 
-	heard   int64 // listening time of its last reading
-	heardAt int64 // arrival of it, or of what made the device known
-	dead    bool
+	heard   int64     // listening time of its last reading
+	heardAt int64     // arrival of it, or of what made the device known
 	silent  *Verdict  // the raise that holds; nil: none
 	bad     []failing // metrics that are in fault now
 	faulty  *Verdict

@@ -32,7 +32,6 @@ type backlog struct {
 	session *session.Session
 	tables  []*table
 	names   []string
-	leaks   []devices.Info
 	start   time.Time // of the oldest reading
 
 	appended atomic.Uint64 // readings
