@@ -18,9 +18,10 @@ demo: build ## build, and run a neighbourhood with simulated sensors
 
 test: ## install what the tests need, and run all of them
 	scripts/test-deps.sh
-	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -count=1 -timeout 9m -p 1 ./...
+	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -count=1 -timeout 9m $(UNIT)
+	WEISHAO_DEPS=$(CURDIR)/.deps $(GO) test -count=1 -timeout 9m ./e2e/...
 
-unit: ## the tests that need nothing installed and no processes
+unit: ## the tests of the packages; those whose programs are not installed are skipped
 	$(GO) test $(UNIT)
 
 check: ## vet, formatting, staticcheck, govulncheck
@@ -29,7 +30,7 @@ check: ## vet, formatting, staticcheck, govulncheck
 cross: ## cross-compile the gateway for the boards it runs on
 	scripts/cross.sh
 
-race: ## unit tests under the race detector
+race: ## the same under the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(UNIT)
 
 soak: ## the crash tests again and again, for half an hour
