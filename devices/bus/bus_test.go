@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,11 +51,10 @@ func wantStuck(t *testing.T, err error, took time.Duration) {
 func TestHungBusStallsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		hang := true
+		var hung atomic.Bool
 		b := bus.New(bus.Openers{I2C: func(path string) (i2c.BusCloser, error) {
 			return part{tx: func(_ uint16, _, r []byte) error {
-				if path == "/dev/i2c-1" && hang {
-					hang = false
+				if path == "/dev/i2c-1" && !hung.Swap(true) {
 					<-release
 				}
 				r[0] = 7
@@ -99,17 +99,18 @@ func TestHungBusStallsNobody(t *testing.T) {
 func TestStuckBusIsOpenedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		opened, closed, well := 0, 0, false
+		var opened, closed atomic.Int32
+		var well atomic.Bool
 		b := bus.New(bus.Openers{I2C: func(string) (i2c.BusCloser, error) {
-			opened++
+			opened.Add(1)
 			return part{
 				tx: func(uint16, []byte, []byte) error {
-					if !well {
+					if !well.Load() {
 						<-release
 					}
 					return nil
 				},
-				closed: func() { closed++ },
+				closed: func() { closed.Add(1) },
 			}, nil
 		}})
 		c := b.I2C("/dev/i2c-1", 0x40)
@@ -117,17 +118,17 @@ func TestStuckBusIsOpenedAnew(t *testing.T) {
 			wantStuck(t, c.Tx(t.Context(), nil, nil), 0)
 			time.Sleep(10 * time.Second)
 		}
-		if opened != 4 {
-			t.Errorf("opened %d times, want 4: no more may be left behind", opened)
+		if opened.Load() != 4 {
+			t.Errorf("opened %d times, want 4: no more may be left behind", opened.Load())
 		}
-		well = true
+		well.Store(true)
 		close(release)
 		synctest.Wait()
 		if err := c.Tx(t.Context(), nil, nil); err != nil {
 			t.Error(err)
 		}
-		if closed != 3 {
-			t.Errorf("%d ports closed, want those 3 that were replaced", closed)
+		if closed.Load() != 3 {
+			t.Errorf("%d ports closed, want those 3 that were replaced", closed.Load())
 		}
 	})
 }
@@ -136,10 +137,9 @@ func TestStuckBusReopened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
-		opened := 0
+		var opened atomic.Int32
 		b := bus.New(bus.Openers{I2C: func(string) (i2c.BusCloser, error) {
-			opened++
-			first := opened == 1
+			first := opened.Add(1) == 1
 			return part{tx: func(uint16, []byte, []byte) error {
 				if first {
 					<-release
@@ -151,8 +151,8 @@ func TestStuckBusReopened(t *testing.T) {
 		wantStuck(t, c.Tx(t.Context(), nil, nil), 0)
 		wantStuck(t, c.Tx(t.Context(), nil, nil), 0)
 		time.Sleep(5 * time.Second)
-		if err := c.Tx(t.Context(), nil, nil); err != nil || opened != 2 {
-			t.Errorf("opened %d times, %v", opened, err)
+		if err := c.Tx(t.Context(), nil, nil); err != nil || opened.Load() != 2 {
+			t.Errorf("opened %d times, %v", opened.Load(), err)
 		}
 	})
 }
