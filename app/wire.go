@@ -202,6 +202,11 @@ func (h *Hub) openIngest(ctx context.Context) (err error) {
 	return nil
 }
 
+// align keeps positions of the log from being given twice, see eventlog's SkipTo.
+func (h *Hub) align(ctx context.Context) error {
+	return h.events.SkipTo(ctx, max(h.incidents.Position(), h.history.Position()))
+}
+
 // announce says in the log that the hub is back, and which site and rules are in
 // effect where the log ends with others, ahead of everything that gateways say.
 func (h *Hub) announce(ctx context.Context) error {

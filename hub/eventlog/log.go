@@ -77,17 +77,21 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: %w", err)
 	}
-	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: cfg.stream(), Subjects: []string{cfg.subject()},
-		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
-		Replicas: cfg.Replicas, MaxAge: cfg.MaxAge, MaxBytes: cfg.MaxBytes,
-		Duplicates: min(cfg.MaxAge, time.Minute),
-		DenyDelete: true, DenyPurge: true, AllowDirect: true,
-	})
+	stream, err := js.CreateOrUpdateStream(ctx, cfg.streamConfig())
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: stream %s: %w", cfg.stream(), err)
 	}
 	return open(ctx, js, stream, cfg)
+}
+
+func (c Config) streamConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: c.stream(), Subjects: []string{c.subject()},
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+		Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
+		Duplicates: min(c.MaxAge, time.Minute),
+		DenyDelete: true, DenyPurge: true, AllowDirect: true,
+	}
 }
 
 // open finds the end of the log.
