@@ -51,28 +51,35 @@ func (b *bench) drain(ctx context.Context) (*Result, map[stream]uint64, error) {
 
 	sequences := map[stream]uint64{}
 	g.note(sequences)
+	deaf, err := b.book.listen(ctx, b.hub)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := cpuTime(b.hub.pid())
+	if err != nil {
+		return nil, nil, errors.Join(err, deaf())
+	}
+	res, err := g.play(ctx, pending, sequences)
+	if err := errors.Join(err, deaf()); err != nil {
+		return nil, nil, err
+	}
+	return res, sequences, g.cost(res, before)
+}
+
+// play connects the gateway, measures until the backlog has drained and some time
+// after it, and ends the session when nothing is left to send.
+func (g *backlog) play(ctx context.Context, pending uint64, sequences map[stream]uint64) (*Result, error) {
 	connected, disconnect := context.WithCancel(ctx)
 	defer disconnect()
 	measuring, stop := context.WithCancel(ctx)
 	defer stop()
 	var carriers, sources errgroup.Group
-	ready := make(chan struct{})
-	carriers.Go(func() error { return b.book.listen(connected, b.hub, ready) })
-	select {
-	case <-ready:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	}
-	before, err := cpuTime(b.hub.pid())
-	if err != nil {
-		return nil, nil, err
-	}
 	began := time.Now()
 	carriers.Go(func() error { g.session.Run(connected); return nil })
 	sources.Go(func() error { g.live(measuring); return nil })
 	sources.Go(func() error { g.leak(measuring); return nil })
-	if b.Profile != "" {
-		carriers.Go(func() error { return b.hub.profile(context.WithoutCancel(ctx), b.Duration) })
+	if g.Profile != "" {
+		carriers.Go(func() error { return g.hub.profile(context.WithoutCancel(ctx), g.Duration) })
 	}
 	res, err := g.watch(ctx, began, pending)
 	stop()
@@ -82,10 +89,7 @@ func (b *bench) drain(ctx context.Context) (*Result, map[stream]uint64, error) {
 	}
 	g.note(sequences)
 	disconnect()
-	if err := errors.Join(err, carriers.Wait()); err != nil {
-		return nil, nil, err
-	}
-	return res, sequences, g.cost(res, before)
+	return res, errors.Join(err, carriers.Wait())
 }
 
 // cost fills in what the hub's process has used.

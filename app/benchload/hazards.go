@@ -3,6 +3,7 @@ package benchload
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -46,18 +47,27 @@ func (b *book) publish(h *hazard) {
 	h.published = time.Now()
 }
 
-// listen takes the hub's events until ctx ends; ready is closed when it has begun.
-func (b *book) listen(ctx context.Context, h *hub, ready chan<- struct{}) error {
-	return sse.Follow(ctx, h.url, h.token, func() { close(ready) }, func(e sse.Event) {
-		now := time.Now()
-		if e.Name != "incident" {
-			return
-		}
-		var i incidents.Incident
-		if json.Unmarshal(e.Data, &i) == nil {
-			b.note(i, now)
-		}
-	})
+// listen takes the hub's events from when it returns until deaf is called, which
+// says what went wrong meanwhile.
+func (b *book) listen(ctx context.Context, h *hub) (deaf func() error, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- sse.Follow(ctx, h.url, h.token, func() { close(ready) }, func(e sse.Event) {
+			now := time.Now()
+			var i incidents.Incident
+			if e.Name == "incident" && json.Unmarshal(e.Data, &i) == nil {
+				b.note(i, now)
+			}
+		})
+	}()
+	select {
+	case <-ready:
+		return func() error { cancel(); return <-ended }, nil
+	case err := <-ended:
+		cancel()
+		return nil, errors.Join(err, ctx.Err())
+	}
 }
 
 func (b *book) note(i incidents.Incident, now time.Time) {

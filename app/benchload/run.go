@@ -65,21 +65,12 @@ func (b *bench) ingest(ctx context.Context) (*Result, map[stream]uint64, error) 
 	begin = begin.Add(b.shift(begin))
 	end := begin.Add(b.Duration)
 
-	listening, stop := context.WithCancel(ctx)
-	defer stop()
-	events, ready := errgroup.Group{}, make(chan struct{})
-	events.Go(func() error { return b.book.listen(listening, b.hub, ready) })
-	select {
-	case <-ready:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	}
-	m, err := b.measure(ctx, begin, end)
+	deaf, err := b.book.listen(ctx, b.hub)
 	if err != nil {
 		return nil, nil, err
 	}
-	stop()
-	if err := events.Wait(); err != nil {
+	m, err := b.measure(ctx, begin, end)
+	if err := errors.Join(err, deaf()); err != nil {
 		return nil, nil, err
 	}
 	res, sequences := b.result(m)
