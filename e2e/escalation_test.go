@@ -15,7 +15,7 @@ const escalateAfter = 5 * time.Second
 
 // prompt is how late a page may be: the loops look at their clocks when these are
 // due, so what remains is a busy machine.
-const prompt = 1500 * time.Millisecond
+const prompt = 2500 * time.Millisecond
 
 // A hub is killed between page and acknowledgement, once with time to spare and once
 // while the next person's turn passes. Everybody is paged on time and once, until

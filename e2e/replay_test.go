@@ -39,33 +39,37 @@ func TestReplayGivesTheSameVerdicts(t *testing.T) {
 		harness.SenderDevice{Name: "kitchen", Placement: "kitchen_gas", Metric: "gas.ch4", Interval: 5 * time.Second},
 		harness.SenderDevice{Name: "joint", Placement: "meter_box", Metric: "temperature", Interval: 5 * time.Second})
 	start := time.Now().Add(-10 * time.Minute).UnixMilli()
-	story := func(minute int64) { shuffled(t, rng, sender, start+minute*60_000) }
+	story := func(minute int64, between func()) { shuffled(t, rng, sender, start+minute*60_000, between) }
+	undisturbed := func() {}
 
-	story(0)
+	story(0, undisturbed)
 	raisedFor(t, hub, "gas_leak", "g/late/kitchen")
 	raisedFor(t, hub, "gas_leak", "g/gw/first")
 	files.change(t, hub)
-	story(3)
+	story(3, undisturbed)
 	raisedFor(t, hub, "", "g/late/joint") // overheat or fire: what it begins as is the rules' affair
 
 	link.Cut()
 	raisedFor(t, hub, "unsupervised", "g/gw/first")
 	gw.Crash()
 	gw.Restart(t)
-	hub.Crash()
-	hub.Restart(t)
-	sender.Connect(t)
+	story(6, func() {
+		hub.Crash()
+		hub.Restart(t)
+		sender.Connect(t)
+	})
 	files.change(t, hub)
-	story(6)
 	link.Mend(t)
 	harness.Eventually(t, "gateway runs", gw.Running)
 	harness.Eventually(t, "the backlog is there", gw.Drained)
 	raisedFor(t, hub, "gas_leak", "g/gw/during")
 
-	hub.Stop(t)
-	hub.Restart(t)
-	sender.Connect(t)
-	story(9)
+	story(9, func() {
+		evaluated(t, hub)
+		hub.Stop(t)
+		hub.Restart(t)
+		sender.Connect(t)
+	})
 	harness.Eventually(t, "the hub has all", sender.Committed)
 	gw.Stop(t)
 	hub.Stop(t)
@@ -103,10 +107,11 @@ func troubles() string {
 	return b.String()
 }
 
-// shuffled sends two minutes of two devices from a time on, in which gas rises,
-// falls, is in fault and rises again, and a joint is hot: in small messages, out of
-// order by up to 20 s, and the beginning of the first leak last.
-func shuffled(t *testing.T, rng *rand.Rand, s *harness.Sender, from int64) {
+// shuffled sends two minutes of two devices from a time on, in which gas leaks and is
+// gone, a sensor is in fault, and a joint is hot: reading by reading, out of order by
+// up to 20 s, and the beginning of the leak last. It calls between when the leak has
+// been found and the readings that change when it began are still to come.
+func shuffled(t *testing.T, rng *rand.Rand, s *harness.Sender, from int64, between func()) {
 	type arrival struct {
 		at     int64
 		device int
@@ -122,7 +127,7 @@ func shuffled(t *testing.T, rng *rand.Rand, s *harness.Sender, from int64) {
 		switch {
 		case second >= 10 && second < 14: // they come when the rule holds already
 			gas, late = 30, 15_000
-		case second >= 14 && second < 30, second >= 110:
+		case second >= 14 && second < 30:
 			gas, late = 40, 0
 		case second >= 95 && second < 105:
 			quality = telemetry.Open
@@ -136,7 +141,23 @@ func shuffled(t *testing.T, rng *rand.Rand, s *harness.Sender, from int64) {
 		if i%20 == 19 { // so that late readings come in records of their own
 			harness.Eventually(t, "the hub takes readings", s.Committed)
 		}
+		if i+1 < len(list) && a.at < 20_000 && list[i+1].at >= 20_000 {
+			harness.Eventually(t, "the hub takes readings", s.Committed)
+			between()
+		}
 	}
+}
+
+// evaluated waits until the rules have read all that is in the log now.
+func evaluated(t *testing.T, hub *harness.Hub) {
+	t.Helper()
+	end := hub.Metric(t, "weishao_log_position")
+	harness.Eventually(t, "the rules have read the log", func() error {
+		if at := hub.Metric(t, "weishao_rules_position"); at < end {
+			return fmt.Errorf("%.0f of %.0f", at, end)
+		}
+		return nil
+	})
 }
 
 // raisedFor waits for an incident about a device.
@@ -268,7 +289,7 @@ func enough(t *testing.T, hub *harness.Hub) {
 		t.Fatal(err)
 	}
 	t.Logf("%d verdicts raised, %d cleared, %d revised, of %d places", raised, cleared, revised, places)
-	if raised < 8 || cleared < 4 || revised == 0 || places < 5 {
+	if raised < 8 || cleared < 4 || revised < 4 || places < 5 {
 		t.Error("that is not worth a comparison")
 	}
 }
