@@ -111,8 +111,9 @@ func (e *Engine) belated(c *cell, p point) {
 		return
 	}
 	c.late = 0
-	if at := c.insert(p, from.pos); c.mid.s != nil && at < c.mid.pos {
-		c.mid.s = nil
+	c.insert(p, from.pos)
+	if from == &c.base {
+		c.mid.s = nil // it was taken without this reading
 	}
 	c.cur.copyFrom(from.s)
 	e.recent = c.tail[:from.pos]
@@ -123,7 +124,6 @@ func (e *Engine) belated(c *cell, p point) {
 	}
 	c.advance(c.cur, c.clock, f)
 	e.reconcile(c, f, from.marks)
-	c.rotate()
 }
 
 // past reports whether a reading of an outage comes when the cell has gone on
@@ -153,8 +153,8 @@ func (e *Engine) belongs(c *cell, p point) {
 	e.aside++
 }
 
-// insert puts a reading into the tail, not before from, and says where.
-func (c *cell) insert(p point, from int) int {
+// insert puts a reading into the tail, not before from.
+func (c *cell) insert(p point, from int) {
 	at := from + sort.Search(len(c.tail)-from, func(i int) bool {
 		q := c.tail[from+i]
 		return p.before(q.T, q.Slot)
@@ -163,7 +163,6 @@ func (c *cell) insert(p point, from int) int {
 	if c.drain != nil && c.mid.s != nil && at < c.mid.pos {
 		c.mid.pos++
 	}
-	return at
 }
 
 // startAnew begins at a reading from before all that the cell remembers, when a

@@ -242,3 +242,27 @@ func TestALongOutageIsEvaluatedInSlices(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A checkpoint is of a state that only readings have brought about: one that ticks
+// have carried on would not know of a reading that comes late into that silence.
+func TestALateReadingIntoASilence(t *testing.T) {
+	w := newWorld(t, `
+rules:
+  - name: old
+    hazard: overload
+    severity: advisory
+    when: age(current) > 20s
+    message: {zh: 没读数, en: No reading}
+`)
+	w.born("g/n/d", 1000, "current")
+	for at := t0 + 1000; at <= t0+40_000; at += 1000 {
+		w.reads("g/n/d", "current", at, 1)
+	}
+	w.ticks(t0 + 100_000)
+	w.apply(t0+100_000, reading("g/n/d", "current", t0+20_500, 1))
+	w.apply(t0+100_000, reading("g/n/d", "current", t0+55_000, 1))
+	w.apply(t0+100_000, &storedBirth) // goes back to a checkpoint
+	w.reads("g/n/d", "current", t0+101_000, 1)
+	w.want("raise unsupervised (silent) at 49 since 40", "raise old at 61 since 61", "clear unsupervised at 100 since 40 until 100",
+		"revised old at 55 since 76", "clear old at 101 since 76 until 101")
+}
