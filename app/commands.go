@@ -70,6 +70,7 @@ func commands() []command {
 		{"sign-in", "", "print a one-time sign-in link; makes the first user too", signInHelp, runSignIn},
 		{"token", "", "print an API token for a user, once", tokenHelp, runToken},
 		{"gateway-enrol", "", "print a gateway's credentials, once, as JSON", enrolHelp, runEnrol},
+		{"revoke", "", "shut a user or a gateway out", revokeHelp, runRevoke},
 		{"reload", "", "have the running hub read site, rules and certificates again", reloadHelp, runReload},
 		{"rules check", "FILE|DIR...", "check rule files: every mistake with file:line:column", checkHelp, runRulesCheck},
 		{"rules test", "FILE|DIR...", "run scenario files against rules", testHelp, runRulesTest},
@@ -254,8 +255,8 @@ func runToken(c *call) error {
 
 const enrolHelp = `
 Gives a gateway its credentials and prints them once, as JSON, beside the
-running hub. Enrolling a gateway again replaces its password. The gateway may
-publish below its own node only.`
+running hub. Enrolling a gateway again replaces its password and ends its
+connection. The gateway may publish below its own node only.`
 
 func runEnrol(c *call) error {
 	file := c.flags.String("config", "", "the hub's configuration `FILE`")
@@ -274,6 +275,27 @@ func runEnrol(c *call) error {
 	enc := json.NewEncoder(c.stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(reply)
+}
+
+const revokeHelp = `
+Shuts a user out, with every session, link and token, or a gateway, whose
+connection ends at once. What they did and measured stays. A user comes in again
+by sign-in, a gateway by gateway-enrol.`
+
+func runRevoke(c *call) error {
+	file := c.flags.String("config", "", "the hub's configuration `FILE`")
+	user := c.flags.String("user", "", "the user's `ID`")
+	gateway := c.flags.String("gateway", "", "the gateway, `GROUP/NODE`")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	if err := need("config", *file); err != nil {
+		return err
+	}
+	if (*user == "") == (*gateway == "") {
+		return usageError("one of --user and --gateway is needed, see --help")
+	}
+	return c.ask(*file, "/revoke", revokeRequest{User: *user, Gateway: *gateway}, &struct{}{})
 }
 
 const reloadHelp = `

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"weishao.dev/weishao/access"
@@ -50,6 +51,12 @@ type secretReply struct {
 	Secret string `json:"secret"`
 }
 
+// revokeRequest names one of the two.
+type revokeRequest struct {
+	User    string `json:"user,omitempty"`
+	Gateway string `json:"gateway,omitempty"` // "group/node"
+}
+
 type reloadReply struct {
 	Says string `json:"says"`
 }
@@ -60,6 +67,7 @@ type control struct {
 	mqtt   func() string // the broker's address
 	link   func(code string) string
 	reload func(context.Context) (says string, err error)
+	kick   func(gateway string) // ends its connections
 }
 
 func (c *control) handler() http.Handler {
@@ -67,6 +75,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /sign-in", answer(c.signIn))
 	mux.HandleFunc("POST /token", answer(c.token))
 	mux.HandleFunc("POST /gateway-enrol", answer(c.enrol))
+	mux.HandleFunc("POST /revoke", answer(c.revoke))
 	mux.HandleFunc("POST /reload", answer(c.again))
 	return mux
 }
@@ -102,7 +111,21 @@ func (c *control) enrol(ctx context.Context, r enrolRequest) (Enrolment, error) 
 	if err != nil {
 		return Enrolment{}, err
 	}
+	c.kick(cred.Username) // whoever has the old password
 	return Enrolment{Group: r.Group, Node: r.Node, Username: cred.Username, Password: cred.Password, MQTT: c.mqtt()}, nil
+}
+
+// revoke shuts a person or a gateway out, and ends what they have open.
+func (c *control) revoke(ctx context.Context, r revokeRequest) (struct{}, error) {
+	if r.User != "" {
+		return struct{}{}, c.access.RemoveUser(ctx, r.User)
+	}
+	group, node, _ := strings.Cut(r.Gateway, "/")
+	if err := c.access.RevokeGateway(ctx, group, node); err != nil {
+		return struct{}{}, err
+	}
+	c.kick(r.Gateway)
+	return struct{}{}, nil
 }
 
 // answer turns a function into a handler: JSON in, JSON or {"error"} out.

@@ -27,7 +27,7 @@ func door(t *testing.T, dir string) *access.Store {
 		t.Fatal(err)
 	}
 	c := &control{access: store, mqtt: func() string { return "tcp://127.0.0.1:1883" }, link: func(code string) string { return "http://hub/sign-in?code=" + code },
-		reload: func(context.Context) (string, error) { return "", errors.New("site.yaml:1:1: no") }}
+		reload: func(context.Context) (string, error) { return "", errors.New("site.yaml:1:1: no") }, kick: func(string) {}}
 	server := &http.Server{Handler: c.handler()}
 	go server.Serve(l)
 	t.Cleanup(func() {
@@ -81,6 +81,17 @@ func TestControl(t *testing.T) {
 	}
 	if !store.CheckGateway(e.Username, e.Password) || e.Username != "beixin/gw-17" || e.MQTT != "tcp://127.0.0.1:1883" {
 		t.Errorf("enrolled %s at %s, and its password does not fit", e.Username, e.MQTT)
+	}
+	for _, r := range []revokeRequest{{Gateway: "beixin/gw-17"}, {User: "op"}} {
+		if err := ask("/revoke", r, &struct{}{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := ask("/revoke", r, &struct{}{}); err == nil {
+			t.Errorf("%+v revoked twice", r)
+		}
+	}
+	if _, err := store.Token(ctx, token.Secret); err == nil || store.CheckGateway(e.Username, e.Password) {
+		t.Error("who was shut out comes in")
 	}
 	for _, name := range []string{"", "*", "a/b"} {
 		if err := ask("/gateway-enrol", enrolRequest{Group: "beixin", Node: name}, &e); err == nil || !strings.Contains(err.Error(), "cannot name a group or a node") {

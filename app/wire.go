@@ -279,7 +279,7 @@ func (h *Hub) openControl(context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &control{access: h.access, mqtt: h.MQTT, link: h.SignInLink, reload: h.Reload}
+	c := &control{access: h.access, mqtt: h.MQTT, link: h.SignInLink, reload: h.Reload, kick: h.server.Kick}
 	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second}
 	h.work.parts = append(h.work.parts, part{"control socket", server.Shutdown})
 	go func() {
