@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -57,7 +58,9 @@ func TestAMistakeInAFileStartsNothing(t *testing.T) {
 			if test.program == "weishao" {
 				args = append([]string{"hub"}, args...)
 			}
-			out, err := exec.CommandContext(t.Context(), filepath.Join(harness.Programs(t), test.program), args...).CombinedOutput()
+			ctx, cancel := context.WithTimeout(t.Context(), harness.Patience) // it may run, after all
+			defer cancel()
+			out, err := exec.CommandContext(ctx, filepath.Join(harness.Programs(t), test.program), args...).CombinedOutput()
 			if code, ok := errors.AsType[*exec.ExitError](err); !ok || code.ExitCode() <= 0 {
 				t.Errorf("it ended with %v", err)
 			}
