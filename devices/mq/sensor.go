@@ -1,0 +1,125 @@
+package mq
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/adc"
+	"weishao.dev/weishao/telemetry"
+)
+
+// Sensor is an element with its load behind a converter. It holds no state of the
+// measurement: Judge says what a voltage means.
+type Sensor struct {
+	Model   Model
+	Gas     Gas
+	Supply  float64 // Vc in V
+	Load    float64 // RL in Ω
+	Divider float64 // V over the load for each V at the converter
+	R0      float64 // Ω; 0 before calibration
+
+	unit telemetry.Unit
+	max  float64 // of the metric
+	cat  *telemetry.Catalogue
+}
+
+const (
+	shortAt  = 0.99 // of Vc
+	openAt   = 10   // times the clean-air resistance
+	burnOff  = time.Minute
+	coldOpen = 1e-4 // of Vc: no current at all
+)
+
+// Resistance is Rs for a voltage at the converter, in Ω.
+func (s *Sensor) Resistance(volts float64) float64 {
+	v := float64(volts * s.Divider)
+	return float64(s.Load*(s.Supply-v)) / v
+}
+
+// Judge is what a voltage at the converter means: the value in the catalogue's unit,
+// or why it is none.
+func (s *Sensor) Judge(volts float64) (float64, telemetry.Quality) {
+	v := volts * s.Divider
+	switch {
+	case v <= coldOpen*s.Supply: // the converter's offset may make it negative
+		return 0, telemetry.Open
+	case v >= shortAt*s.Supply:
+		return 0, telemetry.Short
+	}
+	ratio := s.Resistance(volts) / s.R0
+	if ratio > openAt*s.Model.CleanAir {
+		return 0, telemetry.Open
+	}
+	ppm := float64(s.Gas.Curve.A * math.Pow(ratio, s.Gas.Curve.B))
+	value, err := s.cat.Convert(ppm, "ppm", s.unit, s.Gas.Metric)
+	switch {
+	case err != nil || math.IsNaN(value):
+		return 0, telemetry.BadFrame // New has tried the conversion
+	case value > s.max:
+		return 0, telemetry.Saturated
+	case ppm > s.Gas.Curve.Most:
+		return value, telemetry.Suspect
+	}
+	return value, telemetry.Good
+}
+
+// reader reads a Sensor and knows how long it has been warm.
+type reader struct {
+	Sensor
+	input  adc.Input
+	warmUp time.Duration
+
+	powered time.Time // when it is taken to have been powered
+	resets  int
+	beyond  time.Time // since when it is beyond its range; zero: it is not
+}
+
+// read takes one reading.
+func (r *reader) read(ctx context.Context, now time.Time) (telemetry.Point, error) {
+	volts, err := r.input.Volts(ctx)
+	p := telemetry.Point{Metric: r.Gas.Metric, Time: now.UnixMilli()}
+	switch {
+	case errors.Is(err, adc.ErrEnd):
+		p.Quality = telemetry.Saturated
+	case err != nil:
+		return p, err
+	default:
+		p.Value, p.Quality = r.Judge(volts)
+	}
+	if n := r.input.Resets(); r.powered.IsZero() || n != r.resets {
+		r.powered, r.resets = now, n
+	}
+	return r.warm(p, now), nil
+}
+
+// warm makes a warm-up reading of what is measured too early.
+func (r *reader) warm(p telemetry.Point, now time.Time) telemetry.Point {
+	beyond := p.Quality == telemetry.Saturated || p.Quality == telemetry.Short
+	switch {
+	case !beyond:
+		r.beyond = time.Time{}
+	case r.beyond.IsZero():
+		r.beyond = now
+	}
+	switch {
+	case now.Sub(r.powered) >= r.warmUp || p.Quality == telemetry.Open:
+	case !beyond:
+		p.Quality = telemetry.Warmup
+	case now.Sub(r.beyond) < burnOff:
+		p.Value, p.Quality = r.max, telemetry.Warmup // at least that; power-up drives it there
+	}
+	return p
+}
+
+func (r *reader) device(info devices.Info) devices.Device {
+	return devices.PollPatiently(info, func(ctx context.Context, now time.Time) ([]telemetry.Point, error) {
+		p, err := r.read(ctx, now)
+		if err != nil {
+			return nil, err
+		}
+		return []telemetry.Point{p}, nil
+	})
+}
