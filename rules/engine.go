@@ -82,7 +82,7 @@ func (e *Engine) Apply(rec *record.Record, out Output) error {
 func (e *Engine) pass(arrival int64) {
 	dt := arrival - e.arrival
 	e.arrival = arrival
-	if dt > 0 && dt <= away {
+	if dt >= 0 && dt <= away { // two records may be of one millisecond
 		e.listen += dt
 		return
 	}

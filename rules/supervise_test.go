@@ -202,3 +202,15 @@ func TestAHubThatWasAwayCallsNobodySilent(t *testing.T) {
 		t.Errorf("got %s, want nothing", asJSON(t, w.verdicts))
 	}
 }
+
+// Two records of one millisecond are not an absence of the hub.
+func TestRecordsOfOneMillisecondExcuseNobody(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 1000, "gas.ch4")
+	w.reads("g/n/d", "gas.ch4", t0+1000, 1)
+	for w.now < t0+15_000 {
+		w.apply(w.now+1000, &record.Tick{})
+		w.apply(w.now, &record.Tick{})
+	}
+	w.want("raise unsupervised (silent) at 10 since 1")
+}
