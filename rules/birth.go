@@ -6,7 +6,7 @@ import "weishao.dev/weishao/telemetry/record"
 // its card tells the truth, and whether it brings readings of an outage.
 func (e *Engine) nodeBirth(x *record.NodeBirth) {
 	g := e.gateway(x.Node)
-	g.heard, g.heardAt = max(g.heard, e.listen), e.arrival
+	g.heard, g.heardAt, g.backAt = max(g.heard, e.listen), e.arrival, e.arrival
 	if g.silent != nil {
 		e.nodeHeard(g)
 	}

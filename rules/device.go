@@ -52,6 +52,7 @@ type gateway struct {
 	fastest int64    // shortest interval of its devices, ms
 	heard   int64    // listening time
 	heardAt int64    // arrival
+	backAt  int64    // arrival of what ended its last silence, or of its last birth
 	silent  *Verdict // about all its places
 	forked  *Verdict
 	forkAt  int64 // listening time of the last contradiction

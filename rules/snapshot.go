@@ -44,6 +44,7 @@ type deviceState struct {
 type gatewayState struct {
 	ID             string
 	Heard, HeardAt int64
+	BackAt         int64
 	Silent, Forked *Verdict
 	ForkAt         int64
 	Stored         bool
@@ -95,7 +96,7 @@ func (e *Engine) Freeze() (*Frozen, error) {
 		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.silent, d.faulty, slices.Clone(d.bad), d.good})
 	}
 	for _, g := range e.gates {
-		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.silent, g.forked, g.forkAt, g.stored})
+		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.backAt, g.silent, g.forked, g.forkAt, g.stored})
 	}
 	f := &Frozen{state: s, cells: make([]*cell, len(e.cells))}
 	for i, c := range e.cells {
@@ -180,7 +181,7 @@ func (e *Engine) Restore(b []byte) error {
 	}
 	for _, g := range s.Gateways {
 		made := e.gateway(g.ID)
-		made.heard, made.heardAt, made.silent, made.forked, made.forkAt, made.stored = g.Heard, g.HeardAt, g.Silent, g.Forked, g.ForkAt, g.Stored
+		made.heard, made.heardAt, made.backAt, made.silent, made.forked, made.forkAt, made.stored = g.Heard, g.HeardAt, g.BackAt, g.Silent, g.Forked, g.ForkAt, g.Stored
 	}
 	for _, k := range s.Devices {
 		d := &device{id: k.ID, node: e.nodeOf(k.ID), announced: k.Announced, stated: k.Stated,

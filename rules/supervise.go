@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 
 	"weishao.dev/weishao/telemetry"
@@ -13,7 +14,9 @@ import (
 // A device that says nothing for twice its interval and silenceGrace makes its
 // place unsupervised. A gateway that says nothing at all for one and a half of its
 // fastest device's interval and 3 s, or whose certificate of death came, is one
-// verdict that lists its places; its devices then need none of their own.
+// verdict that lists its places; its devices then need none of their own. The
+// fastest is sought among those that speak: a fast device that has died must not
+// make its gateway silent between any two readings of the others.
 
 const (
 	faultHold     = 30_000  // ms for which a metric must be in fault
@@ -61,15 +64,28 @@ func (e *Engine) superviseNode(g *gateway) {
 	if g.forked != nil && e.listen-g.forkAt > forkClear {
 		e.over(&g.forked, reasonNoMoreForks)
 	}
-	if g.silent == nil && len(g.devices) > 1 && e.listen-g.heard > g.fastest*3/2+3_000 {
+	quiet := e.listen - g.heard
+	if g.silent == nil && len(g.devices) > 1 && quiet > g.fastest*3/2+3_000 && quiet > g.pace()*3/2+3_000 {
 		e.nodeSilent(g, reasonNodeSilent)
 	}
+}
+
+// pace is the shortest interval, in ms, of the gateway's devices that speak, or of
+// all when none has spoken yet.
+func (g *gateway) pace() int64 {
+	least := int64(0)
+	for _, d := range g.devices {
+		if d.silent == nil && d.heardAt >= g.backAt && (least == 0 || d.interval < least) {
+			least = d.interval
+		}
+	}
+	return cmp.Or(least, g.fastest)
 }
 
 func (e *Engine) superviseDevice(d *device) {
 	if d.silent == nil && d.node.silent == nil && e.listen-d.heard > d.limit {
 		// Perhaps the gateway has died; then it is about to be found out.
-		if alone := len(d.node.devices) == 1; alone || e.listen-d.node.heard <= d.node.fastest+2_000 {
+		if alone := len(d.node.devices) == 1; alone || e.listen-d.node.heard <= d.node.pace()+2_000 {
 			e.deviceSilent(d, reasonSilent)
 		}
 	}
@@ -108,6 +124,7 @@ func (e *Engine) hear(d *device) {
 // nodeHeard ends a gateway's silence; its devices have their own time from now on.
 func (e *Engine) nodeHeard(g *gateway) {
 	e.over(&g.silent, reasonBackSpeaks)
+	g.backAt = e.arrival
 	for _, d := range g.devices {
 		d.heard = max(d.heard, e.listen)
 	}

@@ -214,3 +214,21 @@ func TestRecordsOfOneMillisecondExcuseNobody(t *testing.T) {
 	}
 	w.want("raise unsupervised (silent) at 10 since 1")
 }
+
+// A fast device that dies makes its gateway silent only until the next, slower one
+// is heard; from then on the silence is its own.
+func TestADeadDeviceDoesNotSilenceItsGatewayAgainAndAgain(t *testing.T) {
+	w := threeDevices(t)
+	w.all(120, "g/n/a", "g/n/b", "g/n/c")
+	for range 10 {
+		w.ticks(w.now + 59_000)
+		w.apply(w.now+1000, reading("g/n/c", "gas.ch4", w.now+1000, 1), &record.Tick{})
+	}
+	w.want("raise unsupervised (gateway silent) at 139 since 120", "clear unsupervised at 180 since 120 until 180",
+		"raise unsupervised (silent) at 207 since 120", "raise unsupervised (silent) at 207 since 120")
+	w.ticks(w.now + 200_000)
+	w.all(60, "g/n/a", "g/n/b", "g/n/c")
+	if n := len(w.e.Active()); n != 0 {
+		t.Errorf("%d raises hold: %q", n, w.says())
+	}
+}
