@@ -364,6 +364,21 @@ func TestTicksAndArrival(t *testing.T) {
 	}
 }
 
+// When the hub's clock is set back, time passes in the log all the same, or silence
+// would be found by nobody until the clock has caught up.
+func TestTimePassesInTheLogWhenTheClockIsSetBack(t *testing.T) {
+	clock := func(ahead time.Duration) func(*Config) {
+		return func(c *Config) { c.Clock = telemetry.NewClockAt(time.Now().Add(ahead), 50) }
+	}
+	dir := t.TempDir()
+	h := startHub(t, dir, clock(time.Hour))
+	eventually(t, "a tick", func() bool { return len(entries[*record.Tick](h)) > 0 })
+	h.stop()
+	h = startHub(t, dir, clock(0))
+	before := h.log.Arrival()
+	eventually(t, "time passing", func() bool { return h.log.Arrival() >= before+5_000 })
+}
+
 func TestAnnounceReturnsWhenCommitted(t *testing.T) {
 	h := startHub(t, t.TempDir())
 	for i := range 3 {
