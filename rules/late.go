@@ -95,6 +95,10 @@ func (e *Engine) observe(c *cell, p point) {
 
 // belated puts a reading where it belongs and evaluates again what came after.
 func (e *Engine) belated(c *cell, p point) {
+	if c.setBack(p, e.listen) {
+		e.startAnew(c, p)
+		return
+	}
 	from := &c.mid
 	if !from.covers(p) {
 		from = &c.base
@@ -124,6 +128,14 @@ func (e *Engine) belated(c *cell, p point) {
 	}
 	c.advance(c.cur, c.clock, f)
 	e.reconcile(c, f, from.marks)
+}
+
+// setBack reports whether a clock was set back, from what a checkpoint or an outage
+// would take for a late reading: for longer than its device may be silent, nothing
+// has come but readings from before what is allowed to be late. That may be because
+// one reading came from the future; or the clock was set right after an outage.
+func (c *cell) setBack(p point, listen int64) bool {
+	return c.cur.LastT-p.T > Lateness && listen-c.heard > c.slots[p.Slot].dev.limit
 }
 
 // past reports whether a reading of an outage comes when the cell has gone on
@@ -178,6 +190,7 @@ func (e *Engine) startAnew(c *cell, p point) {
 		}
 	}
 	c.late, c.clock, c.cur = 0, 0, s
+	c.thin = make([]thinned, len(c.slots))
 	e.endDrain(c)
 	c.mark()
 	e.observe(c, p)

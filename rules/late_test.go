@@ -266,3 +266,45 @@ rules:
 	w.want("raise unsupervised (silent) at 49 since 40", "raise old at 61 since 61", "clear unsupervised at 100 since 40 until 100",
 		"revised old at 55 since 76", "clear old at 101 since 76 until 101")
 }
+
+// A reading from an hour ahead must not carry its device there: a hold would be
+// over at once, and every reading until then be late.
+func TestOneReadingFromTheFuture(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 1000, "gas.ch4")
+	for at := t0 + 1000; at <= t0+60_000; at += 1000 {
+		w.reads("g/n/d", "gas.ch4", at, 1)
+	}
+	w.apply(t0+60_500, reading("g/n/d", "gas.ch4", t0+3_600_000, 1))
+	for at := t0 + 61_000; at <= t0+240_000; at += 1000 {
+		switch {
+		case at == t0+120_000, at > t0+200_000:
+			w.reads("g/n/d", "gas.ch4", at, 12)
+		default:
+			w.reads("g/n/d", "gas.ch4", at, 1)
+		}
+	}
+	w.want("raise gas at 206 since 201")
+	if n := len(w.e.cells[0].tail); n > 100 {
+		t.Errorf("%d readings are kept", n)
+	}
+}
+
+// A gateway whose clock is put right after an outage is heard at once, though what
+// it stored has not come yet and seems to be of the same time.
+func TestAClockSetBackAfterAnOutage(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 1000, "gas.ch4")
+	w.reads("g/n/d", "gas.ch4", t0+1000, 1)
+	w.apply(t0+1000, &record.NodeDeath{Node: "g/n"})
+	w.ticks(t0 + 1_000_000)
+	w.apply(t0+1_000_000, &storedBirth)
+	for at := t0 + 1_001_000; at <= t0+1_040_000; at += 1000 {
+		w.reads("g/n/d", "gas.ch4", at, 1)
+	}
+	for at := t0 + 1_041_000; at <= t0+1_060_000; at += 1000 {
+		w.ticks(at - 1)
+		w.apply(at, reading("g/n/d", "gas.ch4", at-300_000, 30))
+	}
+	w.want("raise unsupervised (gateway dead) at 1 since 1", "clear unsupervised at 1000 since 1 until 1000", "raise gas at 754 since 749")
+}
