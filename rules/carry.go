@@ -79,9 +79,7 @@ func (e *Engine) carry(old, made []*cell) {
 				e.withdraw(c.said[i][n-1].V, "the rules or the site have changed")
 			}
 		}
-		if c.drain != nil {
-			e.aside -= len(c.drain.backlog)
-		}
+		e.aside -= c.kept()
 	}
 	if len(old) == 0 {
 		return

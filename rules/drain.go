@@ -8,7 +8,7 @@ import (
 // Bounds of the evaluation of an outage.
 const (
 	jobSlice = 50_000    // readings per log record
-	maxAside = 8_000_000 // readings set aside by all cells together; past it an outage is history only
+	maxAside = 8_000_000 // readings kept for outages by all cells together; past it an outage is history only
 )
 
 // drain is a cell's outage while the readings of it come in, and then its
@@ -19,6 +19,15 @@ type drain struct {
 	running bool
 	at      int // of backlog: evaluated up to
 	found   *collected
+}
+
+// kept is how many readings are kept for the outage: those of it, and the live ones
+// since, which grow for as long as a gateway does not bring what it says it has.
+func (c *cell) kept() int {
+	if c.drain == nil {
+		return 0
+	}
+	return len(c.drain.backlog) + len(c.tail)
 }
 
 // fork keeps the state before the outage of a gateway that is back with readings
@@ -79,7 +88,7 @@ func (e *Engine) endDrain(c *cell) {
 	if c.drain == nil {
 		return
 	}
-	e.aside -= len(c.drain.backlog)
+	e.aside -= c.kept()
 	c.drain = nil
 	e.jobs = slices.DeleteFunc(e.jobs, func(j *cell) bool { return j == c })
 	c.mark()
@@ -97,6 +106,7 @@ func (e *Engine) drained(g *gateway) {
 			continue
 		}
 		if len(c.drain.backlog) == 0 {
+			e.aside -= c.kept()
 			c.drain, c.mid.s = nil, nil
 			continue
 		}
@@ -107,7 +117,6 @@ func (e *Engine) drained(g *gateway) {
 // startJob puts all readings since the outage began, live ones too, in order.
 func (e *Engine) startJob(c *cell) {
 	d := c.drain
-	e.aside += len(c.tail)
 	d.backlog = append(d.backlog, c.tail...)
 	slices.SortStableFunc(d.backlog, func(a, b point) int {
 		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Slot, b.Slot))
@@ -155,7 +164,7 @@ func (e *Engine) runJob(c *cell, most int) int {
 	c.advance(s, c.clock, d.found)
 	marks := slices.Clone(c.base.marks)
 	c.cur.copyFrom(s)
-	e.aside -= len(d.backlog)
+	e.aside -= c.kept()
 	c.drain = nil
 	e.reconcile(c, d.found, marks)
 	c.mark()

@@ -32,7 +32,7 @@ type Engine struct {
 	places map[string][]*device
 	cells  []*cell
 	jobs   []*cell // outages being evaluated
-	aside  int     // readings set aside
+	aside  int     // readings kept for outages
 
 	pos     uint64
 	arrival int64

@@ -91,6 +91,11 @@ func (e *Engine) observe(c *cell, p point) {
 	c.step(c.cur, p, (*live)(e))
 	c.heard = e.listen
 	c.rotate()
+	if c.drain != nil {
+		if e.aside++; e.aside > maxAside {
+			e.endDrain(c)
+		}
+	}
 }
 
 // belated puts a reading where it belongs and evaluates again what came after.
@@ -116,6 +121,9 @@ func (e *Engine) belated(c *cell, p point) {
 	}
 	c.late = 0
 	c.insert(p, from.pos)
+	if c.drain != nil {
+		e.aside++
+	}
 	if from == &c.base {
 		c.mid.s = nil // it was taken without this reading
 	}
@@ -153,6 +161,7 @@ func (c *cell) past(p point) bool {
 // still to be evaluated.
 func (e *Engine) belongs(c *cell, p point) {
 	d := c.drain
+	e.aside++
 	if !d.running {
 		c.insert(p, 0)
 		return
@@ -162,7 +171,6 @@ func (e *Engine) belongs(c *cell, p point) {
 		return p.before(q.T, q.Slot)
 	})
 	d.backlog = slices.Insert(d.backlog, at, p)
-	e.aside++
 }
 
 // insert puts a reading into the tail, not before from.

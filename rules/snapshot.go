@@ -228,9 +228,7 @@ func (e *Engine) restoreCells(kept []cellState) error {
 		if err := c.restore(&kept[i]); err != nil {
 			return fmt.Errorf("%w (cell %s: %w)", ErrSnapshot, c.key, err)
 		}
-		if c.drain != nil {
-			e.aside += len(c.drain.backlog)
-		}
+		e.aside += c.kept()
 		e.cells = append(e.cells, c)
 		delete(byKey, c.key)
 	}

@@ -85,3 +85,18 @@ func TestLateReadingsDuringAnOutagesEvaluation(t *testing.T) {
 	w.ticks(t0 + 30_000)
 	w.want("raise gas at 8 since 3")
 }
+
+// A gateway that says it has stored readings and never brings them does not make
+// the hub keep all that it reads meanwhile.
+func TestAnOutageThatNeverComesIsGivenUp(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.apply(t0+1000, &storedBirth)
+	w.born("g/n/d", 1000, "gas.ch4")
+	w.e.aside = maxAside - 100 // of others
+	for at := t0 + 2000; at < t0+200_000; at += 1000 {
+		w.reads("g/n/d", "gas.ch4", at, 1)
+	}
+	if c := w.e.cells[0]; c.drain != nil || len(c.tail) > 100 || w.e.aside != maxAside-100 {
+		t.Errorf("%d readings are kept, %d by all", len(c.tail), w.e.aside)
+	}
+}
