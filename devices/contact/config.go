@@ -1,0 +1,105 @@
+package contact
+
+import (
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/adc"
+	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/internal/conf"
+)
+
+// Own is what a device of kind contact has beside what all devices have: either line
+// or adc.
+type Own struct {
+	Pos        conf.Pos `yaml:"-"`
+	bus.OnGPIO `yaml:",inline"`
+	Pull       conf.At[string]        `yaml:"pull"`     // up (default), or none if the board has a resistor of its own
+	Normally   conf.At[string]        `yaml:"normally"` // open or closed: the contact while all is quiet
+	Debounce   conf.At[conf.Duration] `yaml:"debounce"` // default 100ms
+
+	ADC       *adc.Config      `yaml:"adc"`
+	Supply    conf.At[float64] `yaml:"supply"`         // V, default 3.3
+	PullUp    conf.At[float64] `yaml:"pull_up"`        // Ω, default 10000
+	EndOfLine conf.At[float64] `yaml:"end_of_line"`    // Ω
+	AlarmR    conf.At[float64] `yaml:"alarm_resistor"` // Ω
+}
+
+// Device makes the device of a configuration. Errors are of type conf.Errors.
+func (o *Own) Device(info devices.Info, b *bus.Buses, open adc.Open) (devices.Device, error) {
+	var errs conf.Errors
+	d := &device{info: info, debounce: 100 * time.Millisecond}
+	closedIsAlarm := o.Normally.V == "open"
+	switch o.Normally.V {
+	case "open", "closed":
+	case "":
+		errs.Add(o.Pos, "normally is missing: open or closed, as the contact is while all is quiet")
+	default:
+		errs.Add(o.Normally.Pos, "normally is open or closed, not %q", o.Normally.V)
+	}
+	if t := o.Debounce; t.Pos.Line != 0 {
+		if d.debounce = time.Duration(t.V); d.debounce < 0 || d.debounce > 10*time.Second {
+			errs.Add(t.Pos, "debounce %v is not between 0s and 10s", d.debounce)
+		}
+	}
+	if o.ADC != nil {
+		d.every, d.look = lookInput, o.loop(closedIsAlarm, info.ID, open, &errs)
+	} else {
+		d.every, d.look = lookPin, o.pin(closedIsAlarm, info.ID, b, &errs)
+	}
+	if d.info.Interval <= 0 {
+		d.info.Interval = 10 * time.Second
+	}
+	d.info.Metrics = []string{"contact"}
+	return d, errs.Err()
+}
+
+func (o *Own) pin(closedIsAlarm bool, id string, b *bus.Buses, errs *conf.Errors) look {
+	pull := bus.PullUp
+	switch o.Pull.V {
+	case "", "up":
+	case "none":
+		pull = bus.PullNone
+	default:
+		errs.Add(o.Pull.Pos, "pull is up or none, not %q: the contact leads to ground", o.Pull.V)
+	}
+	for key, at := range map[string]conf.Pos{"supply": o.Supply.Pos, "pull_up": o.PullUp.Pos, "end_of_line": o.EndOfLine.Pos, "alarm_resistor": o.AlarmR.Pos} {
+		if at.Line != 0 {
+			errs.Add(at, "%s needs a converter: a GPIO line tells no resistance; give adc instead of line", key)
+		}
+	}
+	return atPin(o.OnGPIO.Pin(b, errs, o.Pos, id), pull, closedIsAlarm)
+}
+
+func (o *Own) loop(closedIsAlarm bool, id string, open adc.Open, errs *conf.Errors) look {
+	for key, at := range map[string]conf.Pos{"line": o.Line.Pos, "chip": o.Chip.Pos, "pull": o.Pull.Pos} {
+		if at.Line != 0 {
+			errs.Add(at, "%s is given, and adc: a contact is wired to one of them", key)
+		}
+	}
+	l := &loop{supply: ohms(errs, "supply", o.Supply, 3.3, 1, 30), pullUp: ohms(errs, "pull_up", o.PullUp, 10_000, 100, 1e6)}
+	eol, alarm := ohms(errs, "end_of_line", o.EndOfLine, 0, 100, 1e6), ohms(errs, "alarm_resistor", o.AlarmR, 0, 100, 1e6)
+	if eol == 0 || alarm == 0 {
+		errs.Add(o.ADC.Pos, "end_of_line and alarm_resistor are needed in Ω: without both a cut cable cannot be told from the contact")
+		return nil
+	}
+	l.rest = eol
+	l.alarm = eol + alarm
+	if closedIsAlarm {
+		l.alarm = eol * alarm / (eol + alarm)
+	}
+	if hi, lo := max(l.rest, l.alarm), min(l.rest, l.alarm); hi*(1-near) < lo*(1+near) {
+		errs.Add(o.AlarmR.Pos, "at rest the loop has %.0f Ω and in alarm %.0f: too near to each other", l.rest, l.alarm)
+	}
+	return l.at(open(o.ADC, o.Pos, id, errs))
+}
+
+func ohms(errs *conf.Errors, what string, v conf.At[float64], def, least, most float64) float64 {
+	if v.Pos.Line == 0 {
+		return def
+	}
+	if v.V < least || v.V > most {
+		errs.Add(v.Pos, "%s %g is not between %g and %g", what, v.V, least, most)
+	}
+	return v.V
+}

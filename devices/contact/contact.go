@@ -1,0 +1,170 @@
+// Package contact reads a relay contact, such as the alarm output of a standalone
+// smoke, gas or CO alarm: metric contact, 1 while the alarm is on.
+//
+// # At a GPIO line
+//
+// The contact lies between the line and ground, and the board's pull-up holds the line
+// high while it is open. Keep the cable below a few metres, or use the converter: it
+// is an aerial of high resistance.
+//
+// What cannot be seen there: a cable that is cut looks like an open contact, one that
+// is pinched like a closed one. With a contact that is normally closed a cut is an
+// alarm; with one that is normally open it is silence, for ever. So use a normally
+// closed one, or the converter.
+//
+// # At a converter, with end-of-line resistors
+//
+// A resistor pull_up leads from the supply to the input, and the cable from the input
+// to the alarm and back to ground. At its far end, inside the alarm's housing:
+//
+//   - normally open: end_of_line across the cable, and across it the contact in series
+//     with alarm_resistor;
+//   - normally closed: end_of_line in series with the contact, and alarm_resistor
+//     across the contact.
+//
+// The loop's resistance then tells four states apart: at rest, alarm, cut (fault open)
+// and pinched (fault short). What is none of them is bad_frame. Resistors of 5 % are
+// good enough; a resistance counts as one of the two states if it is within 30 % of it.
+//
+// # Debounce
+//
+// The contact is looked at every 20 ms (at a converter: 100 ms), and a state counts
+// when it has lasted for debounce (default 100 ms). It is emitted at once when it
+// changes, and again every interval (default 10 s).
+package contact
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/adc"
+	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/telemetry"
+)
+
+const (
+	lookPin   = 20 * time.Millisecond
+	lookInput = 100 * time.Millisecond
+)
+
+// state is what a look at the contact says.
+type state struct {
+	alarm   bool
+	quality telemetry.Quality
+}
+
+// look looks once.
+type look func(ctx context.Context) (state, error)
+
+// atPin reads the line; closed means low.
+func atPin(pin bus.Pin, pull bus.Pull, closedIsAlarm bool) look {
+	return func(ctx context.Context) (state, error) {
+		high, err := pin.Read(ctx, pull)
+		return state{alarm: high != closedIsAlarm}, err
+	}
+}
+
+// loop is a cable with end-of-line resistors.
+type loop struct {
+	supply, pullUp float64
+	rest, alarm    float64 // Ω of the cable's far end
+}
+
+const (
+	near   = 0.3 // of a state's resistance, by which a loop may be off
+	pinch  = 0.3 // of the smaller resistance, below which the cable is shorted
+	cutOff = 3   // times the larger resistance, above which it is cut
+)
+
+// judge says what a voltage at the input means.
+func (l *loop) judge(volts float64) state {
+	if volts >= 0.999*l.supply {
+		return state{quality: telemetry.Open}
+	}
+	r := l.pullUp * volts / (l.supply - volts)
+	within := func(of float64) bool { return r > of*(1-near) && r < of*(1+near) }
+	switch {
+	case r < pinch*min(l.rest, l.alarm):
+		return state{quality: telemetry.Short}
+	case r > cutOff*max(l.rest, l.alarm):
+		return state{quality: telemetry.Open}
+	case within(l.rest):
+		return state{}
+	case within(l.alarm):
+		return state{alarm: true}
+	}
+	return state{quality: telemetry.BadFrame}
+}
+
+func (l *loop) at(in adc.Input) look {
+	return func(ctx context.Context) (state, error) {
+		volts, err := in.Volts(ctx)
+		if errors.Is(err, adc.ErrEnd) { // more than the range: the pull-up alone
+			return state{quality: telemetry.Open}, nil
+		}
+		if err != nil {
+			return state{}, err
+		}
+		return l.judge(volts), nil
+	}
+}
+
+// device watches a contact.
+type device struct {
+	info     devices.Info
+	look     look
+	every    time.Duration // between looks
+	debounce time.Duration
+}
+
+func (d *device) Info() devices.Info { return d.info }
+
+// lost is how many looks in a row may fail.
+const lost = 3
+
+func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telemetry.Point)) error {
+	var now, seen state // what is emitted, and what was seen last
+	var since, told time.Time
+	failed := 0
+	tick := time.NewTicker(max(clock.Wall(d.every), time.Millisecond))
+	defer tick.Stop()
+	for {
+		at := clock.Now()
+		s, err := d.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			if failed++; failed >= lost {
+				return err
+			}
+		case s != seen || since.IsZero():
+			failed, seen, since = 0, s, at
+		default:
+			failed = 0
+		}
+		changed := err == nil && at.Sub(since) >= d.debounce && (seen != now || told.IsZero())
+		if changed {
+			now = seen
+		}
+		if changed || !told.IsZero() && at.Sub(told) >= d.info.Interval {
+			told = at
+			emit(now.point(at))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (s state) point(at time.Time) telemetry.Point {
+	p := telemetry.Point{Metric: "contact", Time: at.UnixMilli(), Quality: s.quality}
+	if s.alarm {
+		p.Value = 1
+	}
+	return p
+}
