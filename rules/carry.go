@@ -10,69 +10,17 @@ type nameKey struct{ dev, name string }
 
 // carry gives new cells the state that old ones had of the same metrics, detectors
 // and rules, so that changing one rule resets no other. A raise whose rule or
-// device is gone is cleared. Readings set aside for an outage stay only with a cell
-// that has the same slots.
+// device is gone is cleared. An outage whose readings are still coming in goes on;
+// one that is being evaluated is left to history.
 func (e *Engine) carry(old, made []*cell) {
-	type from struct {
-		c *cell
-		i int
-	}
-	slots, dets, insts := map[nameKey]from{}, map[nameKey]from{}, map[nameKey]from{}
-	for _, c := range old {
-		c.gone = true
-		for i, s := range c.slots {
-			slots[nameKey{s.dev.id, s.metric}] = from{c, i}
-		}
-		for i, d := range c.dets {
-			dets[nameKey{d.dev.id, d.kind.Name + " " + d.placement}] = from{c, i}
-		}
-		for i, r := range c.insts {
-			insts[r.key()] = from{c, i}
-		}
-	}
+	l := legacyOf(old)
 	for _, c := range made {
-		s := c.fresh()
-		for i, sl := range c.slots {
-			f, ok := slots[nameKey{sl.dev.id, sl.metric}]
-			if !ok {
-				continue
-			}
-			s.Vals[i] = f.c.cur.Vals[f.i]
-			for w, spec := range c.wins {
-				if spec.slot == i {
-					for ow, o := range f.c.wins {
-						if o.slot == f.i && o.span == spec.span {
-							s.Wins[w].copyFrom(&f.c.cur.Wins[ow])
-						}
-					}
-				}
-			}
-			s.LastT, s.Fired = max(s.LastT, f.c.cur.LastT), max(s.Fired, f.c.cur.Fired)
-			c.heard, c.clock = max(c.heard, f.c.heard), max(c.clock, f.c.clock)
-		}
-		for i, d := range c.dets {
-			if f, ok := dets[nameKey{d.dev.id, d.kind.Name + " " + d.placement}]; ok {
-				s.Dets[i].CopyFrom(f.c.cur.Dets[f.i])
-			}
-		}
-		for i, r := range c.insts {
-			f, ok := insts[r.key()]
-			if !ok || r.place(c) != f.c.insts[f.i].at {
-				continue
-			}
-			s.Phases[i] = f.c.cur.Phases[f.i]
-			if n := len(f.c.said[f.i]); n > 0 && f.c.said[f.i][n-1].Cleared == 0 {
-				c.said[i] = append(c.said[i], f.c.said[f.i][n-1])
-			}
-			delete(insts, r.key())
-		}
-		s.LastSlot = int32(len(c.slots)) // whatever came at LastT has been seen
-		s.Next = 0
-		c.begin(s)
+		l.give(c)
+		e.aside += c.kept()
 	}
 	for _, c := range old {
 		for i, r := range c.insts {
-			if f, left := insts[r.key()]; !left || f.c != c {
+			if f, left := l.insts[r.key()]; !left || f.c != c {
 				continue
 			}
 			if n := len(c.said[i]); n > 0 && c.said[i][n-1].Cleared == 0 {
@@ -87,6 +35,153 @@ func (e *Engine) carry(old, made []*cell) {
 	e.cells = slices.DeleteFunc(e.cells, func(c *cell) bool { return c.gone })
 	e.jobs = slices.DeleteFunc(e.jobs, func(c *cell) bool { return c.gone })
 }
+
+// legacy is what old cells leave to new ones, by name.
+type legacy struct {
+	slots, dets, insts map[nameKey]heirloom
+}
+
+type heirloom struct {
+	c *cell
+	i int
+}
+
+func legacyOf(old []*cell) *legacy {
+	l := &legacy{map[nameKey]heirloom{}, map[nameKey]heirloom{}, map[nameKey]heirloom{}}
+	for _, c := range old {
+		c.gone = true
+		for i := range c.slots {
+			l.slots[c.slots[i].key()] = heirloom{c, i}
+		}
+		for i := range c.dets {
+			l.dets[c.dets[i].key()] = heirloom{c, i}
+		}
+		for i, r := range c.insts {
+			l.insts[r.key()] = heirloom{c, i}
+		}
+	}
+	return l
+}
+
+// give makes the present state of a new cell, and its outage if all the cells that
+// its devices come from are in one.
+func (l *legacy) give(c *cell) {
+	out := c.outages()
+	c.cur = l.state(c, func(o *cell) *state { return o.cur })
+	before := l.state(c, func(o *cell) *state {
+		if slices.Contains(out, o) {
+			return o.base.s
+		}
+		return o.cur
+	})
+	c.thin = make([]thinned, len(c.slots))
+	c.said = make([][]span, len(c.insts))
+	for i, r := range c.insts {
+		f, ok := l.of(c, r)
+		if !ok {
+			continue
+		}
+		for _, sp := range f.c.said[f.i] {
+			if sp.Cleared == 0 || slices.Contains(out, f.c) {
+				c.said[i] = append(c.said[i], sp)
+			}
+		}
+		delete(l.insts, r.key())
+	}
+	if len(out) > 0 {
+		c.goOn(before, out)
+	} else {
+		c.mark()
+	}
+}
+
+// of finds what an instance was before; ok is false if it is new, or elsewhere now.
+func (l *legacy) of(c *cell, r *instance) (h heirloom, ok bool) {
+	h, ok = l.insts[r.key()]
+	return h, ok && r.place(c) == h.c.insts[h.i].at
+}
+
+// state makes a state of a new cell from those that pick chooses of old ones.
+func (l *legacy) state(c *cell, pick func(*cell) *state) *state {
+	s := c.fresh()
+	for i := range c.slots {
+		f, ok := l.slots[c.slots[i].key()]
+		if !ok {
+			continue
+		}
+		from := pick(f.c)
+		s.Vals[i] = from.Vals[f.i]
+		for w, spec := range c.wins {
+			if ow := slices.Index(f.c.wins, windowOf{f.i, spec.span}); spec.slot == i && ow >= 0 {
+				s.Wins[w].copyFrom(&from.Wins[ow])
+			}
+		}
+		s.LastT, s.Fired = max(s.LastT, from.LastT), max(s.Fired, from.Fired)
+		c.heard, c.clock = max(c.heard, f.c.heard), max(c.clock, f.c.clock)
+	}
+	for i := range c.dets {
+		if f, ok := l.dets[c.dets[i].key()]; ok {
+			s.Dets[i].CopyFrom(pick(f.c).Dets[f.i])
+		}
+	}
+	for i, r := range c.insts {
+		if f, ok := l.of(c, r); ok {
+			s.Phases[i] = pick(f.c).Phases[f.i]
+		}
+	}
+	s.LastSlot = int32(len(c.slots)) // whatever came at LastT has been seen
+	s.Next = 0
+	return s
+}
+
+// outages are the old cells of c's devices if each has an outage that still comes in.
+func (c *cell) outages() (list []*cell) {
+	for _, d := range c.devices {
+		switch {
+		case d.cell == nil || slices.Contains(list, d.cell):
+		case d.cell.drain == nil || d.cell.drain.running:
+			return nil
+		default:
+			list = append(list, d.cell)
+		}
+	}
+	return list
+}
+
+// goOn takes over the outages of old cells: the state before them, and the readings
+// that have come since.
+func (c *cell) goOn(before *state, out []*cell) {
+	slots := map[nameKey]int32{}
+	for i := range c.slots {
+		slots[c.slots[i].key()] = int32(i)
+	}
+	take := func(to []point, o *cell, points []point) []point {
+		for _, p := range points {
+			if slot, ok := slots[o.slots[p.Slot].key()]; ok {
+				p.Slot = slot
+				to = append(to, p)
+			}
+		}
+		return to
+	}
+	c.drain = &drain{}
+	for _, o := range out {
+		for _, n := range o.drain.nodes {
+			if !slices.Contains(c.drain.nodes, n) {
+				c.drain.nodes = append(c.drain.nodes, n)
+			}
+		}
+		c.drain.backlog = take(c.drain.backlog, o, o.drain.backlog)
+		c.tail = take(c.tail, o, o.tail)
+	}
+	sortPoints(c.tail)
+	c.base = checkpoint{s: before, marks: make([]int, len(c.insts))}
+	c.mid.take(c)
+}
+
+func (s *slot) key() nameKey { return nameKey{s.dev.id, s.metric} }
+
+func (d *detector) key() nameKey { return nameKey{d.dev.id, d.kind.Name + " " + d.placement} }
 
 // key names an instance across versions of site and rules.
 func (r *instance) key() nameKey {
@@ -110,13 +205,5 @@ func (c *cell) fresh() *state {
 	for i, d := range c.dets {
 		s.Dets[i] = d.kind.New(d.placement)
 	}
-	c.said = make([][]span, len(c.insts))
 	return s
-}
-
-// begin makes s the present state and the first checkpoint.
-func (c *cell) begin(s *state) {
-	c.cur = s
-	c.thin = make([]thinned, len(c.slots))
-	c.mark()
 }

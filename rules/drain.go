@@ -118,9 +118,7 @@ func (e *Engine) drained(g *gateway) {
 func (e *Engine) startJob(c *cell) {
 	d := c.drain
 	d.backlog = append(d.backlog, c.tail...)
-	slices.SortStableFunc(d.backlog, func(a, b point) int {
-		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Slot, b.Slot))
-	})
+	sortPoints(d.backlog)
 	c.tail = c.tail[:0]
 	c.mid.take(c)
 	d.running = true
@@ -128,6 +126,12 @@ func (e *Engine) startJob(c *cell) {
 	d.found = e.collector(c, c.base.s)
 	d.found.thin = make([]thinned, len(c.slots))
 	e.jobs = append(e.jobs, c)
+}
+
+func sortPoints(list []point) {
+	slices.SortStableFunc(list, func(a, b point) int {
+		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Slot, b.Slot))
+	})
 }
 
 // runJobs goes on with the outages that are complete, by one slice.

@@ -188,10 +188,8 @@ func (c *cell) insert(p point, from int) {
 // startAnew begins at a reading from before all that the cell remembers, when a
 // clock was set back. What had been raised stands until it is seen to be over.
 func (e *Engine) startAnew(c *cell, p point) {
-	said := c.said
 	phases := c.cur.Phases
 	s := c.fresh()
-	c.said = said
 	for i, ph := range phases {
 		if ph.Stage == active || ph.Stage == clearing {
 			s.Phases[i] = phase{Stage: active, Onset: min(ph.Onset, p.T)}

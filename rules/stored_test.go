@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"weishao.dev/weishao/telemetry"
@@ -98,5 +99,38 @@ func TestAnOutageThatNeverComesIsGivenUp(t *testing.T) {
 	}
 	if c := w.e.cells[0]; c.drain != nil || len(c.tail) > 100 || w.e.aside != maxAside-100 {
 		t.Errorf("%d readings are kept, %d by all", len(c.tail), w.e.aside)
+	}
+}
+
+// That a gateway's devices stand in the site file, or that site or rules change
+// while an outage comes in, leaves the outage what it is.
+func TestAnOutageOutlivesChanges(t *testing.T) {
+	const site = `
+communities:
+  - id: c
+    grids:
+      - id: grid
+        buildings:
+          - id: b
+            places:
+              - {id: p1, name: {zh: 一, en: One}}
+devices:
+  - {id: g/n/a, place: p1, placement: kitchen_gas, interval: 4000s}
+  - {id: g/n/d, place: p1, placement: kitchen_gas, interval: 4000s}
+`
+	both := strings.Replace(gasRule, "name: gas\n", "name: both\n", 1)
+	both = strings.Replace(both, "gas.ch4 > 10 %LEL", "count(gas.ch4 > 0 %LEL) == 2", 1)
+	w := newWorld(t, gasRule)
+	w.apply(t0, &record.Site{Version: "1", File: record.File{Name: "site.yaml", Data: []byte(site)}})
+	w.apply(t0+1000, &storedBirth)
+	w.born("g/n/d", 0, "gas.ch4")
+	w.born("g/n/a", 0, "gas.ch4", "temperature")
+	hour(w)
+	w.apply(w.now, &record.Rules{Version: "2", Files: []record.File{{Name: "r.yaml", Data: []byte(gasRule + strings.TrimPrefix(both, "\nrules:"))}}})
+	w.apply(w.now, &record.Site{Version: "3", File: record.File{Name: "site.yaml", Data: []byte(site + "  - {id: g/n/x, place: p1, placement: bike_shed, interval: 4000s}\n")}})
+	w.apply(w.now, &record.Drained{Node: "g/n"})
+	w.want("raise gas at -2395 since -2400 until -2340 over")
+	if w.e.aside != 0 {
+		t.Errorf("%d readings are kept", w.e.aside)
 	}
 }
