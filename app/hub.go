@@ -23,6 +23,7 @@ import (
 	"weishao.dev/weishao/hub/recorder"
 	"weishao.dev/weishao/hub/worker"
 	"weishao.dev/weishao/incidents"
+	"weishao.dev/weishao/internal/systemd"
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/web"
@@ -99,6 +100,9 @@ func (h *Hub) readFiles(context.Context) error {
 // Run works until ctx ends, or until a part fails for good; then it stops what
 // OpenHub started, the last first, each within a bounded time.
 func (h *Hub) Run(ctx context.Context) error {
+	guarded, stopping := context.WithCancel(ctx)
+	var guard sync.WaitGroup
+	guard.Go(func() { systemd.FromEnv().Guard(guarded, h.log, h.health) })
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -106,6 +110,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	case failed = <-h.work.failed:
 		h.log.Error("stopping because a part of the hub failed", "error", failed)
 	}
+	stopping()
+	guard.Wait()
 	h.work.stop()
 	return failed
 }

@@ -40,6 +40,8 @@ type Gateway struct {
 	session *session.Session
 	sampler *sampler
 	probes  []*probe
+
+	commits, alarms pulse // of the loops that commit, for Stuck
 }
 
 // New builds the devices and opens the outbox. Errors are of the configuration, of
@@ -163,6 +165,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	carriers.Go(func() { g.commitAlarms(carry) })
 	for _, p := range g.probes {
 		v := &supervisor{p: p, s: g.sampler, clock: g.deps.Clock, log: g.deps.Log}
+		p.said.beat()
 		drivers.Go(func() { v.run(ctx) })
 	}
 	<-ctx.Done()
@@ -193,6 +196,7 @@ func (g *Gateway) commitLive(ctx context.Context) {
 	t := time.NewTicker(max(g.deps.Clock.Wall(every), leastCommit))
 	defer t.Stop()
 	for {
+		g.commits.beat()
 		select {
 		case <-ctx.Done():
 			return
@@ -205,10 +209,15 @@ func (g *Gateway) commitLive(ctx context.Context) {
 // commitAlarms commits urgent readings at once: the first of a burst alone, those
 // that come while it is written together.
 func (g *Gateway) commitAlarms(ctx context.Context) {
+	idle := time.NewTicker(alarmPulse)
+	defer idle.Stop()
 	for {
+		g.alarms.beat()
 		select {
 		case <-ctx.Done():
 			return
+		case <-idle.C:
+			continue
 		case <-g.sampler.alarmed:
 			g.box.Append(record.Alarm, g.sampler.takeAlarms())
 		}

@@ -70,6 +70,7 @@ func (s *sampler) emit(p *probe, pt telemetry.Point) {
 
 // put takes a point, of a driver or in its stead.
 func (s *sampler) put(p *probe, pt telemetry.Point) {
+	defer p.said.beat()
 	if pt.Time == 0 {
 		pt.Time = s.clock.NowMS()
 	}
@@ -144,6 +145,7 @@ func (s *sampler) stop() {
 type probe struct {
 	dev  devices.Device
 	info devices.Info
+	said pulse // when it was last heard, or somebody spoke in its stead
 
 	mu     sync.Mutex
 	status DeviceStatus

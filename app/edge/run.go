@@ -15,6 +15,7 @@ import (
 	"weishao.dev/weishao/gateway"
 	"weishao.dev/weishao/gateway/edgerules"
 	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/internal/systemd"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
 )
@@ -41,6 +42,7 @@ func Run(ctx context.Context, file string, log *slog.Logger) error {
 		others.Go(func() { serve(ctx) })
 	}
 	others.Go(func() { p.watch.Run(ctx) })
+	others.Go(func() { systemd.FromEnv().Guard(ctx, log, health(g)) })
 	err = g.Run(ctx)
 	stop()
 	others.Wait()

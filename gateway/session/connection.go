@@ -180,6 +180,7 @@ const idle = time.Minute
 // step acts on what the hub said, and sends one message. It returns how long to wait
 // if nothing happens; 0 if there may be more to do now.
 func (c *connection) step() (time.Duration, error) {
+	c.s.turned()
 	now := time.Now()
 	c.obey(c.inbox.take(), now)
 	if c.due || c.s.deps.Outbox.Generation() != c.generation {

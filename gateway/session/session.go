@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weishao.dev/weishao/telemetry/sparkplug"
@@ -16,6 +17,7 @@ type Session struct {
 	deps  Deps
 	names *names
 	bdSeq uint64
+	round atomic.Int64 // when sending last went round, nanoseconds after origin; 0 while it does not run
 
 	mu     sync.Mutex
 	status Status
@@ -42,6 +44,7 @@ const stable = 10 * time.Second
 func (s *Session) Run(ctx context.Context) {
 	wait := backoff{least: s.cfg.MinBackoff, most: s.cfg.MaxBackoff}
 	for ctx.Err() == nil {
+		s.turned()
 		began := time.Now()
 		err := s.connection(ctx)
 		if ctx.Err() != nil {
@@ -62,6 +65,7 @@ func (s *Session) Run(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+	s.round.Store(0)
 	s.lost(errors.New("stopped"))
 }
 
@@ -77,6 +81,21 @@ func (s *Session) connection(ctx context.Context) error {
 	s.status.Connects++
 	s.mu.Unlock()
 	return c.run(ctx)
+}
+
+// origin is what Idle counts from: a clock that is set must not look like a stall.
+var origin = time.Now()
+
+func (s *Session) turned() { s.round.Store(max(1, int64(time.Since(origin)))) }
+
+// Idle is for how long sending has not gone round: at most a minute, plus what
+// connecting takes, unless it is stuck. 0 while it does not run.
+func (s *Session) Idle() time.Duration {
+	at := s.round.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Since(origin) - time.Duration(at)
 }
 
 func (s *Session) lost(err error) {

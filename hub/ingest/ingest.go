@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,6 +57,7 @@ type Ingest struct {
 	acks    *acker
 	orders  chan order
 	done    chan struct{} // closed when Run has returned
+	turned  atomic.Int64  // when the builder last went round, nanoseconds after origin
 
 	// mu is held by the builder while it works on a slice of messages, and by
 	// queries. Everything below is guarded by it.

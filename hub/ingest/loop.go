@@ -97,6 +97,7 @@ func (l *loop) run(ctx context.Context) error {
 	tick := time.NewTicker(l.in.cfg.Clock.Wall(tickEvery))
 	defer tick.Stop()
 	for {
+		l.in.turned.Store(max(1, int64(time.Since(origin))))
 		wake := l.in.queue.wake
 		if l.taken < len(l.items) {
 			wake = always

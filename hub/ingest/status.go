@@ -154,3 +154,16 @@ func (in *Ingest) Position() uint64 {
 	defer in.mu.Unlock()
 	return in.pos
 }
+
+// origin is what Idle counts from, whatever is done to the machine's clock.
+var origin = time.Now()
+
+// Idle is for how long the builder has not gone round. That is a tick while it
+// works, whatever the disk does; 0 before it begins.
+func (in *Ingest) Idle() time.Duration {
+	at := in.turned.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Since(origin) - time.Duration(at)
+}
