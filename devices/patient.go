@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"weishao.dev/weishao/telemetry"
@@ -13,7 +14,10 @@ func PollPatiently(info Info, sample Sample) Device {
 	var patience Patience
 	return Poll(info, func(ctx context.Context, now time.Time) ([]telemetry.Point, error) {
 		points, err := sample(ctx, now)
-		if err != nil {
+		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
+			return nil, err // the device is being stopped: that is no fault
+		case err != nil:
 			return patience.Failed(err, info.Metrics)
 		}
 		patience.Worked()
