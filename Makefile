@@ -4,7 +4,7 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X weishao.dev/weishao/app.Version=$(VERSION) -X weishao.dev/weishao/app/edge.Version=$(VERSION)
 
-.PHONY: help build demo test unit check cross race soak bench fuzz screenshots clean
+.PHONY: help build demo test unit check cross race soak bench bench-gateway fuzz screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -39,6 +39,9 @@ soak: ## the crash tests again and again, for half an hour
 
 bench: build ## measure ingest on this machine
 	bin/weishao bench ingest --json
+
+bench-gateway: build ## measure the gateway: memory, CPU, start, and a day of outage
+	bin/weishao bench gateway $(ARGS)
 
 screenshots: ## take the pictures of the README from a running demo
 	scripts/test-deps.sh

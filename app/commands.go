@@ -77,6 +77,7 @@ func commands() []command {
 		{"rules backtest", "", "what rules would have said over recorded readings", backtestHelp, runBacktest},
 		{"rules replay", "", "evaluate a hub's stored log again and compare the verdicts", replayHelp, runReplay},
 		{"bench ingest", "", "measure a hub under real MQTT traffic", benchHelp, runBench},
+		{"bench gateway", "", "measure a gateway: its memory, its CPU, its return after a day", benchGatewayHelp, runBenchGateway},
 		{"version", "", "print the version", "Prints the version of this binary.", runVersion},
 	}
 }

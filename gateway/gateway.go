@@ -96,6 +96,9 @@ func (g *Gateway) Devices() []devices.Info {
 func (g *Gateway) buildDevices() error {
 	var errs []error
 	all := g.deps.Devices
+	if h := newHeartbeat(g.cfg, func() outbox.Status { return g.box.Status() }, g.deps.Log); h != nil {
+		all = append(all[:len(all):len(all)], h)
+	}
 	for i := range g.cfg.Devices {
 		d := &g.cfg.Devices[i]
 		factory, ok := g.deps.Kinds[d.Kind.V]
@@ -187,7 +190,8 @@ const (
 	alarmSpacing  = 20 * time.Millisecond // wall time between two commits of alarms
 )
 
-// commitLive commits what was sampled, every commit interval.
+// commitLive commits what was sampled, every commit interval; the first time after a
+// tenth of it, so that whoever starts a gateway sees at once whether it measures.
 func (g *Gateway) commitLive(ctx context.Context) {
 	every := time.Duration(g.cfg.Outbox.CommitInterval.V)
 	if every <= 0 {

@@ -49,27 +49,38 @@ func (t *tally) close(sent map[stream]uint64) {
 }
 
 // countLog reads a stopped hub's log. sent is the last sequence of each run.
-func countLog(ctx context.Context, data, folder string, sent map[stream]uint64, log *slog.Logger) (t *tally, err error) {
-	dir, err := eventlog.OpenDir(ctx, filepath.Join(data, folder), 0, log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	first, err := dir.First(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t = newTally()
-	for rec, err := range dir.ReadTo(ctx, first, dir.Last()) {
-		if err != nil {
-			return nil, err
-		}
+func countLog(ctx context.Context, data, folder string, sent map[stream]uint64, log *slog.Logger) (*tally, error) {
+	t := newTally()
+	err := walkLog(ctx, data, folder, log, func(rec *record.Record) {
 		for _, e := range rec.Entries {
 			if r, ok := e.(*record.Readings); ok {
 				t.readings(r)
 			}
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	t.close(sent)
 	return t, ctx.Err()
+}
+
+// walkLog visits every record of a stopped hub's log.
+func walkLog(ctx context.Context, data, folder string, log *slog.Logger, visit func(*record.Record)) (err error) {
+	dir, err := eventlog.OpenDir(ctx, filepath.Join(data, folder), 0, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	first, err := dir.First(ctx)
+	if err != nil {
+		return err
+	}
+	for rec, err := range dir.ReadTo(ctx, first, dir.Last()) {
+		if err != nil {
+			return err
+		}
+		visit(rec)
+	}
+	return nil
 }
