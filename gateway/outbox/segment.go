@@ -341,6 +341,11 @@ func (w *writer) commit() error {
 
 // undo cuts off what a failed commit may have left, so that it is not found after
 // a restart: its readings have gone on in memory meanwhile.
-func (w *writer) undo() error { return w.f.Truncate(w.size) }
+func (w *writer) undo() error {
+	if err := w.f.Truncate(w.size); err != nil {
+		return err
+	}
+	return w.f.Sync() // or a power cut brings it back
+}
 
 func (w *writer) close() { _ = w.f.Close() }
