@@ -19,6 +19,8 @@
 // (section 3.3.3), each quantity once, without filter: at most 6.4 ms (section 9.1). The
 // arithmetic is that of section 4.2.3, in floating point as section 8.1 has it.
 //
+// Above 85 °C both quantities are saturated: a room that hot is taken for a fire.
+//
 // I²C carries no checksum: compensation words are read twice, the settings are read
 // back, results are read twice. The last digits of a sensor that works are noise: the
 // same results for ten minutes are a part that is stuck.
@@ -60,6 +62,10 @@ const (
 	resetTime  = 3 * time.Millisecond
 	measures   = 8 * time.Millisecond
 	stuckAfter = 10 * time.Minute
+
+	coldest = -40 // °C
+	hottest = 85  // beyond it the part is at the end of its range
+	beyond  = 200 // beyond it nothing was measured
 )
 
 var metrics = []string{"temperature", "humidity"}
@@ -90,6 +96,7 @@ var (
 	errTrim     = errors.New("its compensation words are none")
 	errSettings = errors.New("its settings are not what was written to it")
 	errBusy     = errors.New("a measurement does not end")
+	errRange    = errors.New("the temperature is none that the part can have")
 	errSkipped  = errors.New("it has not measured")
 )
 
@@ -107,6 +114,9 @@ func (s *sensor) sample(ctx context.Context, now time.Time) ([]telemetry.Point, 
 	if s.same.Is(now, r) {
 		s.trim = nil // a reset may help
 		return devices.Faults(telemetry.Stuck, metrics), nil
+	}
+	if t > hottest {
+		return devices.Faults(telemetry.Saturated, metrics), nil
 	}
 	return []telemetry.Point{{Metric: "temperature", Value: t}, {Metric: "humidity", Value: rh}}, nil
 }
@@ -210,8 +220,8 @@ func (t *trim) decode(r []byte) (temp, rh float64, err error) {
 	b := x/131072 - t.t1/8192
 	fine := a + float64(float64(b*b)*t.t3)
 	temp = fine / 5120
-	if temp < -40 || temp > 85 {
-		return 0, 0, errSkipped
+	if temp < coldest || temp > beyond {
+		return 0, 0, errRange
 	}
 	h := fine - 76800
 	h = (float64(rawH) - (float64(t.h4*64) + float64(t.h5/16384*h))) *

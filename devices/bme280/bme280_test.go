@@ -110,6 +110,19 @@ func TestAnotherPart(t *testing.T) {
 	})
 }
 
+// A room that is hotter than the part can tell is a saturated sensor, not a bad frame.
+func TestTooHot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ops := talk(0x60)
+		hot := read(0xf7, 0x80, 0, 0, 0xbf, 0, 0, 0x6e, 0)
+		ops[8], ops[9] = hot, hot
+		points, err := bustest.Round(t, device(bustest.Play(ops...).Buses()), 2)
+		if err != nil || points[0].Quality != telemetry.Saturated || points[1].Quality != telemetry.Saturated {
+			t.Errorf("got %v, %v", points, err)
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(low, high, results)
 	f.Fuzz(func(t *testing.T, l, h, r []byte) {
@@ -121,7 +134,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		temp, rh, err := tr.decode(r)
-		if err == nil && !(temp >= -40 && temp <= 85 && rh >= 0 && rh <= 100) {
+		if err == nil && !(temp >= -40 && temp <= 200 && rh >= 0 && rh <= 100) {
 			t.Errorf("got %g, %g", temp, rh)
 		}
 	})

@@ -51,6 +51,12 @@ type Own struct {
 	Root conf.At[string] `yaml:"root"` // default /sys/bus/w1/devices
 }
 
+// Range in °C.
+const (
+	coldest = -55
+	hottest = 125
+)
+
 var partName = regexp.MustCompile(`^28-[0-9a-f]{12}$`)
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
@@ -87,6 +93,9 @@ func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 			return nil, err
 		}
 		t, q, err := decode(string(text))
+		if q == telemetry.Saturated {
+			return devices.Faults(q, info.Metrics), nil // it goes on measuring
+		}
 		if err != nil {
 			return nil, devices.Fault(q, fmt.Errorf("%s: %w", files, err))
 		}
@@ -100,6 +109,8 @@ var (
 	errShorted = errors.New("the scratchpad is all zeros: the data line is shorted")
 	errNobody  = errors.New("the scratchpad is all ones: nobody drives the data line")
 	errConfig  = errors.New("the scratchpad's configuration is none")
+	errRange   = errors.New("the temperature is none that the part can have")
+	errHot     = errors.New("the part is hotter than its range")
 	errReset   = errors.New("85 °C as after power-up: the part lost its supply before it converted")
 )
 
@@ -129,7 +140,14 @@ func decode(text string) (float64, telemetry.Quality, error) {
 	}
 	raw := int16(uint16(b[1])<<8 | uint16(b[0]))
 	raw &^= 1<<(3-b[4]>>5) - 1 // bits that a lower resolution leaves undefined
-	return float64(raw) / 16, telemetry.Good, nil
+	switch t := float64(raw) / 16; {
+	case t < coldest:
+		return 0, telemetry.BadFrame, errRange
+	case t > hottest:
+		return 0, telemetry.Saturated, errHot
+	default:
+		return t, telemetry.Good, nil
+	}
 }
 
 func all(b []byte, v byte) bool {

@@ -49,6 +49,8 @@ func TestDecode(t *testing.T) {
 		{"nobody", strings.Repeat("ff ", 9) + ": crc=c9 NO\n", 0, telemetry.Open},
 		{"wrong byte", strings.Replace(good, "72", "73", 1), 0, telemetry.BadFrame},
 		{"kernel says NO, and is right", "72 01 4b 46 7f ff 0e 10 58 : crc=57 NO\n", 0, telemetry.BadFrame},
+		{"hotter than its range", text(scratch(0xe0, 0x07)...), 0, telemetry.Saturated},
+		{"colder than it can be", text(scratch(0x00, 0x80)...), 0, telemetry.BadFrame},
 		{"no configuration", text(0x72, 0x01, 0x4b, 0x46, 0x00, 0xff, 0x0e, 0x10), 0, telemetry.BadFrame},
 		{"cut off", good[:20], 0, telemetry.BadFrame},
 		{"shifted", "00 " + good, 0, telemetry.BadFrame},
@@ -137,7 +139,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(text(scratch(0x72, 0x01)...))
 	f.Fuzz(func(t *testing.T, s string) {
 		v, q, err := decode(s)
-		if (err != nil) != q.Fault() || err == nil && (v < -2048 || v > 2048) {
+		if (err != nil) != q.Fault() || err == nil && (v < -55 || v > 125) {
 			t.Errorf("%q: got %g %v %v", s, v, q, err)
 		}
 	})

@@ -1,0 +1,132 @@
+package max30105
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/devices/bus/bustest"
+	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/telemetry"
+)
+
+const text = "calibration: {clean: 2000, per_db_m: 10000, date: 2026-10-01, by: officer}\n"
+
+func build(text string, b *bus.Buses) (devices.Device, error) {
+	var own Own
+	if err := conf.Decode("x.yaml", []byte(text), &own); err != nil {
+		return nil, err
+	}
+	return own.Device(devices.Info{ID: "stairs"}, b)
+}
+
+func device(b *bus.Buses) devices.Device {
+	dev, err := build(text, b)
+	if err != nil {
+		panic(err)
+	}
+	return dev
+}
+
+func write(b ...byte) bustest.IO { return bustest.IO{Addr: 0x57, W: b} }
+
+func read(reg byte, r ...byte) bustest.IO { return bustest.IO{Addr: 0x57, W: []byte{reg}, R: r} }
+
+var setUp = []bustest.IO{
+	write(0x09, 0x40),
+	read(0xff, 0x15),
+	write(0x0c, 0x1f, 0x1f),
+	write(0x04, 0, 0, 0),
+	write(0x08, 0x90, 0x03, 0x27),
+}
+
+// fifo is a sample: settings, pointers, n times the same counts of red and infra-red.
+func fifo(from, n byte, ir int) []bustest.IO {
+	one := []byte{0, 0x10, 0, byte(ir >> 16), byte(ir >> 8), byte(ir)}
+	return []bustest.IO{
+		read(0x08, 0x90, 0x03, 0x27, 0x00, 0x1f, 0x1f),
+		read(0x04, (from+n)%32, 0, from),
+		read(0x07, bytes.Repeat(one, int(n))...),
+	}
+}
+
+// 4500 counts are 0.25 dB/m. During warm-up the reading says so; the reserved register
+// may hold anything.
+func TestConversation(t *testing.T) {
+	ops := append(append([]bustest.IO(nil), setUp...), fifo(30, 5, 4500)...)
+	bustest.Check(t, bustest.Case{Ops: ops, Device: device,
+		Want: []telemetry.Point{{Metric: "smoke", Value: 0.25, Quality: telemetry.Warmup}}})
+}
+
+func TestReadings(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ops  []bustest.IO
+		want float64
+		q    telemetry.Quality
+	}{
+		{"clean", fifo(0, 12, 1950), 0, telemetry.Warmup},
+		{"smoke", fifo(0, 12, 12_000), 1, telemetry.Warmup},
+		{"saturated", fifo(0, 12, top), 0, telemetry.Saturated},
+		{"a diode is dead", fifo(0, 12, 40), 0, telemetry.Open},
+		{"no new samples", fifo(7, 0, 0)[:2], 0, telemetry.Stuck},
+		{"too few", fifo(7, 2, 2000), 0, telemetry.BadFrame},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dev := device(bustest.Play(append(append([]bustest.IO(nil), setUp...), c.ops...)...).Buses())
+			points, err := bustest.Round(t, dev, 1)
+			if err != nil || points[0].Quality != c.q || math.Abs(points[0].Value-c.want) > 1e-9 {
+				t.Errorf("%s: got %v, %v, want %g %v", c.name, points, err, c.want, c.q)
+			}
+		})
+	}
+}
+
+func TestWarmUpEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ops := append([]bustest.IO(nil), setUp...)
+		for i := range 62 {
+			ops = append(ops, fifo(byte(12*i%32), 12, 2000)...)
+		}
+		points, err := bustest.Round(t, device(bustest.Play(ops...).Buses()), 62)
+		if err != nil || points[59].Quality != telemetry.Warmup || points[60].Quality != telemetry.Good {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestConfiguration(t *testing.T) {
+	for text, want := range map[string]string{
+		text:                        "",
+		"address: 0x57\n":           "x.yaml:1:1: calibration is missing",
+		"calibration: {clean: 1}\n": "x.yaml:1:14: clean and per_db_m are counts",
+		text + "address: 0x58\n":    "x.yaml:2:10: this part cannot have the address 0x58",
+	} {
+		if _, err := build(text, bus.New(bus.Openers{})); (err != nil) != (want != "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+	var own Own
+	if _, err := own.Device(devices.Info{ID: "x", Interval: time.Minute}, bus.New(bus.Openers{})); err == nil || !strings.Contains(err.Error(), "1s to 5s") {
+		t.Errorf("an interval longer than the memory: got %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(fifo(0, 12, 2000)[2].R, []byte{1, 0, 2})
+	f.Fuzz(func(t *testing.T, data, p []byte) {
+		if v, err := decode(data); err == nil && (v < 0 || v > top) {
+			t.Errorf("%x: got %g", data, v)
+		}
+		if len(p) == 3 {
+			if n, err := waiting(p); err == nil && (n < 0 || n > depth) {
+				t.Errorf("%x: got %d", p, n)
+			}
+		}
+	})
+}
