@@ -96,9 +96,6 @@ func (g *Gateway) Devices() []devices.Info {
 func (g *Gateway) buildDevices() error {
 	var errs []error
 	all := g.deps.Devices
-	if h := newHeartbeat(g.cfg, func() outbox.Status { return g.box.Status() }, g.deps.Log); h != nil {
-		all = append(all[:len(all):len(all)], h)
-	}
 	for i := range g.cfg.Devices {
 		d := &g.cfg.Devices[i]
 		factory, ok := g.deps.Kinds[d.Kind.V]
@@ -112,6 +109,9 @@ func (g *Gateway) buildDevices() error {
 			continue
 		}
 		all = append(all[:len(all):len(all)], dev)
+	}
+	if h := newHeartbeat(g.cfg, func() outbox.Status { return g.box.Status() }, g.deps.Log); h != nil {
+		all = append(all[:len(all):len(all)], h)
 	}
 	seen := map[string]bool{}
 	for _, dev := range all {
@@ -197,15 +197,19 @@ func (g *Gateway) commitLive(ctx context.Context) {
 	if every <= 0 {
 		every = defaultCommit
 	}
-	t := time.NewTicker(max(g.deps.Clock.Wall(every), leastCommit))
+	wall := max(g.deps.Clock.Wall(every), leastCommit)
+	t := time.NewTicker(wall / 10)
 	defer t.Stop()
-	for {
+	for first := true; ; first = false {
 		g.commits.beat()
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 			g.box.Append(record.Live, g.sampler.takeLive())
+		}
+		if first {
+			t.Reset(wall)
 		}
 	}
 }
