@@ -52,6 +52,18 @@ var base = []Metric{
 	{Name: "frequency", Unit: "Hz", Min: 0, Max: 70, Zh: "频率", En: "Frequency"},
 	{Name: "residual_current", Unit: "mA", Min: 0, Max: 5000, Zh: "剩余电流", En: "Residual current"},
 	{Name: "thd_current", Unit: "%", Min: 0, Max: 400, Zh: "电流谐波畸变率", En: "Current THD"},
+	{Name: "actuator.state", Unit: "1", Min: 0, Max: 1, Zh: "执行器动作", En: "Actuator acts (1 valve closed, siren sounding, circuit open)"},
+	{Name: "actuator.latched", Unit: "1", Min: 0, Max: 1, Zh: "联动锁定", En: "Actuator latched (1 until somebody resets it)"},
+
+	// What a gateway says of itself.
+	{Name: "board.temperature", Unit: "°C", Min: -40, Max: 150, Zh: "主板温度", En: "Board temperature"},
+	{Name: "board.undervoltage", Unit: "1", Min: 0, Max: 1, Zh: "供电不足", En: "Undervoltage"},
+	{Name: "board.load", Unit: "1", Min: 0, Max: 10000, Zh: "每核负载", En: "Load per core"},
+	{Name: "board.memory_free", Unit: "%", Min: 0, Max: 100, Zh: "可用内存", En: "Memory free"},
+	{Name: "board.disk_free", Unit: "%", Min: 0, Max: 100, Zh: "可用磁盘", En: "Disk free"},
+	{Name: "outbox.depth", Unit: "1", Min: 0, Max: 1e12, Zh: "待上报读数", En: "Readings waiting"},
+	{Name: "outbox.bytes", Unit: "MB", Min: 0, Max: 1e9, Zh: "待上报数据量", En: "Outbox size"},
+	{Name: "outbox.volatile", Unit: "1", Min: 0, Max: 1, Zh: "存储卡故障", En: "Card failing"},
 
 	{Name: "charging.likelihood", Unit: "1", Min: 0, Max: 1, Zh: "充电可能性", En: "Charging likelihood", Derived: true},
 	{Name: "charging.energy", Unit: "Wh", Min: 0, Max: 1e6, Zh: "充电电量", En: "Charging energy", Derived: true},

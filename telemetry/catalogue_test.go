@@ -16,7 +16,11 @@ func TestBuiltInMetrics(t *testing.T) {
 		"pm2_5": {Unit: "µg/m³", Max: 1000}, "contact": {Unit: "1", Max: 1}, "current": {Unit: "A", Max: 100},
 		"voltage": {Unit: "V", Max: 500}, "power": {Unit: "W", Max: 50_000}, "reactive_power": {Unit: "var", Min: -50_000, Max: 50_000},
 		"power_factor": {Unit: "1", Min: -1, Max: 1}, "frequency": {Unit: "Hz", Max: 70},
+		"board.temperature": {Unit: "°C", Min: -40, Max: 150}, "board.undervoltage": {Unit: "1", Max: 1}, "board.load": {Unit: "1", Max: 10_000},
+		"board.memory_free": {Unit: "%", Max: 100}, "board.disk_free": {Unit: "%", Max: 100},
+		"outbox.depth": {Unit: "1", Max: 1e12}, "outbox.bytes": {Unit: "MB", Max: 1e9}, "outbox.volatile": {Unit: "1", Max: 1},
 		"residual_current": {Unit: "mA", Max: 5000}, "thd_current": {Unit: "%", Max: 400},
+		"actuator.state": {Unit: "1", Max: 1}, "actuator.latched": {Unit: "1", Max: 1},
 	}
 	for _, name := range cat.Names() {
 		m, ok := cat.Lookup(name)

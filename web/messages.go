@@ -292,6 +292,12 @@ var vocabulary = map[string]site.Text{
 	"placement.kitchen_heat":     {Zh: "厨房温感", En: "Kitchen heat"},
 	"placement.room_co":          {Zh: "一氧化碳", En: "Carbon monoxide"},
 	"placement.ambient":          {Zh: "环境", En: "Ambient"},
+	"placement.gateway":          {Zh: "网关", En: "Gateway"},
+	"placement.gas_valve":        {Zh: "燃气切断阀", En: "Gas valve"},
+	"placement.siren":            {Zh: "警报器", En: "Siren"},
+	"placement.beacon":           {Zh: "警示灯", En: "Beacon"},
+	"placement.contactor":        {Zh: "充电回路接触器", En: "Charging circuit's contactor"},
+	"placement.relay":            {Zh: "继电器", En: "Relay"},
 }
 
 // browserMessages is what the scripts say.

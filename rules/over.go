@@ -1,0 +1,35 @@
+package rules
+
+import "weishao.dev/weishao/rules/lang"
+
+// Over reports whether a rule that was raised at a device, by this engine or by one
+// before it, holds no longer. It is true only if what the rule asks for is known, as
+// it is to clear, and no hold is running; unknown where nobody can tell: a reading is
+// missing, or there is no such rule or device any more.
+func (e *Engine) Over(rule, device string) lang.Truth {
+	d := e.byID[device]
+	if d == nil || d.cell == nil {
+		return lang.Unknown
+	}
+	c := d.cell
+	m := moment{c.cur, max(c.cur.LastT, c.clock), c.loc}
+	over, found := lang.True, false
+	for i, in := range c.insts {
+		if in.rule.Name != rule || in.dev != nil && in.dev != d {
+			continue
+		}
+		found = true
+		switch {
+		case c.cur.Phases[i].Stage != idle:
+			return lang.False
+		case in.clear != nil:
+			over = over.And(in.clear.truth(&m))
+		default:
+			over = over.And(in.when.truth(&m).Not())
+		}
+	}
+	if !found {
+		return lang.Unknown
+	}
+	return over
+}
