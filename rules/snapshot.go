@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"weishao.dev/weishao/telemetry/record"
@@ -17,7 +18,7 @@ var ErrBusy = errors.New("rules: an outage is being evaluated")
 // ErrSnapshot is what Restore wraps when bytes are not a state of this version.
 var ErrSnapshot = errors.New("rules: not a snapshot of this version; evaluate the log from its beginning")
 
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // What is kept: site and rules as files, devices and gateways, and each cell's
 // changing part. The fixed part of a cell follows from the others.
@@ -28,7 +29,7 @@ type engineState struct {
 	Arrival, Listen int64
 	Devices         []deviceState
 	Gateways        []gatewayState
-	Cells           []cellState
+	Cells           int // that follow, each by itself
 }
 
 type deviceState struct {
@@ -79,7 +80,7 @@ type keptMark struct {
 	Marks []int
 }
 
-// Frozen is an engine's state at one moment. It may be encoded on another goroutine
+// Frozen is an engine's state at one moment. It may be written on another goroutine
 // while the engine goes on.
 type Frozen struct {
 	state engineState // without cells
@@ -126,17 +127,22 @@ func (k *checkpoint) clone() checkpoint {
 	return n
 }
 
-// Encode is the state as bytes.
-func (f *Frozen) Encode() ([]byte, error) {
+// Write writes the state, a cell at a time: while it is being written it is in
+// memory once, not twice.
+func (f *Frozen) Write(w io.Writer) error {
+	enc := gob.NewEncoder(w)
 	s := f.state
+	s.Cells = len(f.cells)
+	if err := enc.Encode(&s); err != nil {
+		return fmt.Errorf("rules: snapshot: %w", err)
+	}
 	for _, c := range f.cells {
-		s.Cells = append(s.Cells, c.keep())
+		k := c.keep()
+		if err := enc.Encode(&k); err != nil {
+			return fmt.Errorf("rules: snapshot: %w", err)
+		}
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(&s); err != nil {
-		return nil, fmt.Errorf("rules: snapshot: %w", err)
-	}
-	return b.Bytes(), nil
+	return nil
 }
 
 // Snapshot is the engine's state as bytes, or ErrBusy.
@@ -145,7 +151,9 @@ func (e *Engine) Snapshot() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.Encode()
+	var b bytes.Buffer
+	err = f.Write(&b)
+	return b.Bytes(), err
 }
 
 func (c *cell) keep() cellState {
@@ -173,7 +181,8 @@ func (s *state) keep() keptState {
 // not be used.
 func (e *Engine) Restore(b []byte) error {
 	var s engineState
-	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
+	dec := gob.NewDecoder(bytes.NewReader(b))
+	if err := dec.Decode(&s); err != nil {
 		return fmt.Errorf("%w (%w)", ErrSnapshot, err)
 	}
 	if s.Version != snapshotVersion {
@@ -195,7 +204,7 @@ func (e *Engine) Restore(b []byte) error {
 		return fmt.Errorf("%w (%w)", ErrSnapshot, err)
 	}
 	e.arrival, e.listen = s.Arrival, s.Listen
-	return e.restoreCells(s.Cells)
+	return e.restoreCells(dec, s.Cells)
 }
 
 func (e *Engine) setFiles(s *engineState) error {
@@ -211,21 +220,25 @@ func (e *Engine) setFiles(s *engineState) error {
 	return nil
 }
 
-func (e *Engine) restoreCells(kept []cellState) error {
+func (e *Engine) restoreCells(dec *gob.Decoder, n int) error {
 	byKey := map[string]*cell{}
 	for _, c := range e.cells {
 		byKey[c.key] = c
 	}
-	if len(byKey) != len(kept) {
-		return fmt.Errorf("%w (%d cells, want %d)", ErrSnapshot, len(kept), len(byKey))
+	if len(byKey) != n {
+		return fmt.Errorf("%w (%d cells, want %d)", ErrSnapshot, n, len(byKey))
 	}
 	e.cells = e.cells[:0]
-	for i := range kept {
-		c := byKey[kept[i].Key]
-		if c == nil {
-			return fmt.Errorf("%w (cell %s)", ErrSnapshot, kept[i].Key)
+	for range n {
+		var k cellState
+		if err := dec.Decode(&k); err != nil {
+			return fmt.Errorf("%w (%w)", ErrSnapshot, err)
 		}
-		if err := c.restore(&kept[i]); err != nil {
+		c := byKey[k.Key]
+		if c == nil {
+			return fmt.Errorf("%w (cell %s)", ErrSnapshot, k.Key)
+		}
+		if err := c.restore(&k); err != nil {
 			return fmt.Errorf("%w (cell %s: %w)", ErrSnapshot, c.key, err)
 		}
 		e.aside += c.kept()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -21,9 +22,10 @@ import (
 //
 //	8 bytes  "weishao" and the format's version
 //	8 bytes  log position to read from
-//	3 parts  engine, view, versions in effect (JSON), each with 4 bytes of length before it
+//	3 parts  engine, view, versions in effect (JSON)
+//	24 bytes the parts' lengths
 //	4 bytes  CRC32C of all before
-const snapshotMagic = "weishao\x02"
+const snapshotMagic = "weishao\x03"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -47,25 +49,56 @@ func (w *Worker) take() (snapshot, error) {
 }
 
 func (s snapshot) write(file string) error {
-	engine, err := s.engine.Encode()
+	return durable.Write(file, 0o600, func(to io.Writer) error {
+		sum := crc32.New(castagnoli)
+		out := &counter{to: io.MultiWriter(to, sum)}
+		if _, err := out.Write(binary.LittleEndian.AppendUint64([]byte(snapshotMagic), s.next)); err != nil {
+			return err
+		}
+		var lengths []byte
+		for _, part := range []func(io.Writer) error{s.engine.Write, s.writeView, s.writeEffect} {
+			before := out.n
+			if err := part(out); err != nil {
+				return err
+			}
+			lengths = binary.LittleEndian.AppendUint64(lengths, out.n-before)
+		}
+		if _, err := out.Write(lengths); err != nil {
+			return err
+		}
+		_, err := to.Write(binary.LittleEndian.AppendUint32(nil, sum.Sum32()))
+		return err
+	})
+}
+
+func (s snapshot) writeView(w io.Writer) error {
+	b, err := s.view.Encode()
 	if err != nil {
 		return err
 	}
-	view, err := s.view.Encode()
+	_, err = w.Write(b)
+	return err
+}
+
+func (s snapshot) writeEffect(w io.Writer) error {
+	b, err := json.Marshal(s.effect)
 	if err != nil {
 		return err
 	}
-	effect, err := json.Marshal(s.effect)
-	if err != nil {
-		return err
-	}
-	b := binary.LittleEndian.AppendUint64([]byte(snapshotMagic), s.next)
-	for _, part := range [][]byte{engine, view, effect} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
-		b = append(b, part...)
-	}
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	return durable.WriteFile(file, b, 0o600)
+	_, err = w.Write(b)
+	return err
+}
+
+// counter counts what goes through it.
+type counter struct {
+	to io.Writer
+	n  uint64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.n += uint64(n)
+	return n, err
 }
 
 // save begins to write a snapshot, unless the one before is still being written.
@@ -187,7 +220,8 @@ func (w *Worker) load(b []byte, first uint64) error {
 
 // split takes the file apart.
 func split(b []byte) (next uint64, parts [3][]byte, err error) {
-	if len(b) < 20 || string(b[:7]) != snapshotMagic[:7] {
+	const head, tail = 16, 3*8 + 4
+	if len(b) < head+tail || string(b[:7]) != snapshotMagic[:7] {
 		return 0, parts, errTorn
 	}
 	if b[7] != snapshotMagic[7] {
@@ -196,15 +230,15 @@ func split(b []byte) (next uint64, parts [3][]byte, err error) {
 	if crc32.Checksum(b[:len(b)-4], castagnoli) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
 		return 0, parts, errTorn
 	}
-	next, b = binary.LittleEndian.Uint64(b[8:]), b[16:len(b)-4]
+	lengths, body := b[len(b)-tail:], b[head:len(b)-tail]
 	for i := range parts {
-		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
+		n := binary.LittleEndian.Uint64(lengths[8*i:])
+		if n > uint64(len(body)) {
 			return 0, parts, errTorn
 		}
-		n := 4 + binary.LittleEndian.Uint32(b)
-		parts[i], b = b[4:n], b[n:]
+		parts[i], body = body[:n], body[n:]
 	}
-	return next, parts, nil
+	return binary.LittleEndian.Uint64(b[8:]), parts, nil
 }
 
 // SnapshotPosition is the log position up to which a stopped worker had

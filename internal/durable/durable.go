@@ -3,8 +3,10 @@
 package durable
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -18,13 +20,22 @@ var fsync = (*os.File).Sync
 // WriteFile writes data beside path, fsyncs it, renames it over path and fsyncs
 // the directory.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
+	return Write(path, mode, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Write is WriteFile for what fill writes, piece by piece: content that is large
+// need not be in memory at once. When fill fails, the file stays as it was.
+func Write(path string, mode os.FileMode, fill func(io.Writer) error) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer os.Remove(tmp.Name()) // gone already when all went well
-	if err := fill(tmp, data, mode); err != nil {
+	if err := fillAndSync(tmp, mode, fill); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
@@ -33,12 +44,16 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	return SyncDir(dir)
 }
 
-func fill(f *os.File, data []byte, mode os.FileMode) error {
+func fillAndSync(f *os.File, mode os.FileMode, fill func(io.Writer) error) error {
 	defer f.Close()
 	if err := f.Chmod(mode); err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
+	w := bufio.NewWriterSize(f, 64<<10)
+	if err := fill(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
 		return err
 	}
 	return fsync(f)
