@@ -80,7 +80,7 @@ func TestMistakes(t *testing.T) {
 		"simulate-nothing": "nothing to simulate",
 		"common-key":       `3:36: unknown key "intervall", did you mean "interval"?`,
 		"simulate-key":     `3:53: unknown key "lek", did you mean "leak"?`,
-		"kind":             `3:25: unknown kind "modbus" (one of replay, simulated)`,
+		"kind":             `3:25: unknown kind "no-such-kind" (one of `,
 		"rules-missing":    "3:9: rules: lstat testdata/bad/nowhere",
 		"rules-empty":      "3:9: rules: no *.yaml file in testdata/empty",
 		"rules-wrong":      "testdata/wrong-rules.yaml:5:", // %LEL and ppm: the catalogue knows no way

@@ -2,10 +2,12 @@ package edge
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"strings"
 
 	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/bus"
 	"weishao.dev/weishao/devices/replay"
 	"weishao.dev/weishao/devices/simulated"
 	"weishao.dev/weishao/gateway"
@@ -17,10 +19,12 @@ import (
 // for each gateway: replayed files are read once and shared within it.
 func Kinds(catalogue *telemetry.Catalogue) map[string]gateway.Factory {
 	recordings := recordings{catalogue: catalogue, files: map[recording]*replay.File{}}
-	return map[string]gateway.Factory{
+	kinds := map[string]gateway.Factory{
 		"simulated": simulatedDevice,
 		"replay":    recordings.device,
 	}
+	maps.Copy(kinds, newHardware(catalogue, bus.New(bus.Host())).kinds())
+	return kinds
 }
 
 func simulatedDevice(d *gateway.Device, _ string) (devices.Device, error) {
