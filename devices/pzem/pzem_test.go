@@ -52,15 +52,20 @@ func TestDecodeRealFrames(t *testing.T) {
 	}
 }
 
-func meterOn(t *testing.T, line *modbustest.Line, stuck time.Duration) *devicetest.Running {
+func meterAt(t *testing.T, port string, every, stuck time.Duration) devices.Device {
 	t.Helper()
 	lines := serialline.NewLines()
-	l, err := lines.Line(line.Path, serialline.Settings{Baud: 115200, Parity: serialline.None, StopBits: 1}, "m", false)
+	l, err := lines.Line(port, serialline.Settings{Baud: 115200, Parity: serialline.None, StopBits: 1}, "m", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slave := modbus.NewBuses(lines).Serial(l, 1, 30*time.Millisecond)
-	return devicetest.Run(t, New(devices.Info{ID: "m", Interval: 200 * time.Millisecond}, slave, stuck))
+	slave := modbus.NewBuses(lines).Serial(l, 1, 100*time.Millisecond)
+	return New(devices.Info{ID: "m", Interval: every}, slave, stuck)
+}
+
+func meterOn(t *testing.T, line *modbustest.Line, stuck time.Duration) *devicetest.Running {
+	t.Helper()
+	return devicetest.Run(t, meterAt(t, line.Path, 150*time.Millisecond, stuck))
 }
 
 // The real frames over a real file descriptor, byte for byte.
@@ -81,41 +86,9 @@ func TestRealFramesOverALine(t *testing.T) {
 	dev.Stop()
 }
 
-func TestEachFaultIsOneEventAndRecovers(t *testing.T) {
-	line := modbustest.New(t)
+func TestDrill(t *testing.T) {
 	w := wordsOf(frame(t, real[1].frame))
-	line.Put(1, modbustest.NewRegisters(0, w[:]...).Slave(4))
-	dev := meterOn(t, line, time.Hour)
-	dev.Works()
-	told := 0
-	for _, f := range modbustest.Faults() {
-		line.Distort(f.Distort)
-		dev.Faulty(f.Quality)
-		for len(dev.Events()) == told { // patience is over
-			dev.Next()
-		}
-		dev.Next() // it stays one event
-		line.Distort(nil)
-		if m := dev.Works(); m["power"].Value != 240.9 {
-			t.Errorf("after %s: %v", f.Name, m)
-		}
-		told++
-		if e := dev.Events(); len(e) != told || !strings.Contains(e[len(e)-1], f.Text) {
-			t.Fatalf("%s: told %q", f.Name, e)
-		}
-	}
-	line.Unplug()
-	dev.Faulty(telemetry.NoResponse)
-	for len(dev.Events()) == told {
-		dev.Next()
-	}
-	dev.Next()
-	line.Plug()
-	line.Serve()
-	dev.Works()
-	if e := dev.Events(); len(e) != told+1 || !strings.Contains(e[told], "the port is gone") {
-		t.Errorf("unplugged: told %q", e[told:])
-	}
+	modbustest.Drill(t, modbustest.NewRegisters(0, w[:]...).Slave(4), func(t *testing.T, port string) devices.Device { return meterAt(t, port, 400*time.Millisecond, time.Hour) })
 }
 
 func TestValuesThatNoMainsHas(t *testing.T) {
@@ -138,7 +111,7 @@ func TestStuck(t *testing.T) {
 	good := wordsOf(frame(t, real[0].frame))
 	regs := modbustest.NewRegisters(0, good[:]...)
 	line.Put(1, regs.Slave(4))
-	dev := meterOn(t, line, 500*time.Millisecond)
+	dev := meterOn(t, line, time.Second)
 	dev.Works()
 	dev.Faulty(telemetry.Stuck)
 	regs.Set(0, good[0]+1) // a tenth of a volt is enough
