@@ -13,6 +13,7 @@ import (
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/rules/lang"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/record"
 )
@@ -42,7 +43,9 @@ func (s *scribe) Apply(rec *record.Record, _ rules.Output) error {
 	return s.err
 }
 
-func (s *scribe) Stirred(device string) bool { return device == "g/n/kitchen" }
+func (s *scribe) Stirred(device string) bool          { return device == "g/n/kitchen" }
+func (s *scribe) Over(rule, device string) lang.Truth { return lang.Unknown }
+func (s *scribe) Pack() *rules.Pack                   { return &rules.Pack{} }
 
 // The engine is told what the hub's log would tell it.
 func TestEngineReadsALog(t *testing.T) {
