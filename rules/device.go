@@ -31,6 +31,7 @@ type device struct {
 
 	heard   int64     // listening time of its last reading
 	heardAt int64     // arrival of it, or of what made the device known
+	behind  int64     // listening time since when its cell has found it too late; 0: it has not
 	silent  *Verdict  // the raise that holds; nil: none
 	bad     []failing // metrics that are in fault now
 	faulty  *Verdict

@@ -9,6 +9,8 @@
 // hold ends at an exact moment of it, whenever the readings arrive. Between
 // readings, ticks of the log move a device's event time on by as much as time has
 // passed at the hub, less a margin: so a clock that is a minute off is harmless.
+// Where a rule looks at several devices of a place whose clocks differ by more than
+// Lateness, the readings of those that are behind are taken as of now.
 //
 // # What is not known
 //

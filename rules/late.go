@@ -43,6 +43,20 @@ func (k *checkpoint) take(c *cell) {
 	}
 }
 
+// retake makes k the state s, which an evaluation from another checkpoint has come to
+// with the intervals that it found since.
+func (k *checkpoint) retake(s *state, pos int, marks []int, found [][]span) {
+	k.s.copyFrom(s)
+	k.pos = pos
+	for i, spans := range found {
+		n := len(spans)
+		if n > 0 && spans[n-1].Cleared == 0 {
+			n--
+		}
+		k.marks[i] = marks[i] + n
+	}
+}
+
 // mark makes the present state the only checkpoint.
 func (c *cell) mark() {
 	c.tail = c.tail[:0]
@@ -85,6 +99,12 @@ func (e *Engine) observe(c *cell, p point) {
 		e.belated(c, p)
 		return
 	}
+	c.slots[p.Slot].dev.behind = 0
+	e.append(c, p)
+}
+
+// append takes a reading that comes after all that the cell has seen.
+func (e *Engine) append(c *cell, p point) {
 	c.late = 0
 	c.tail = append(c.tail, p)
 	e.recent = c.tail
@@ -112,9 +132,14 @@ func (e *Engine) belated(c *cell, p point) {
 		}
 	}
 	if from == nil || !from.covers(p) {
-		if from == nil && c.base.covers(p) {
+		switch c.late++; {
+		case e.behind(c, p):
+			p.T = max(c.cur.LastT+e.listen-c.heard, c.cur.LastT+1, c.cur.Fired)
+			e.append(c, p)
+		case from == nil && c.base.covers(p):
+			c.late--
 			e.belongs(c, p)
-		} else if c.late++; c.late >= clockSteps {
+		case c.late >= clockSteps:
 			e.startAnew(c, p)
 		}
 		return
@@ -124,8 +149,14 @@ func (e *Engine) belated(c *cell, p point) {
 	if c.drain != nil {
 		e.aside++
 	}
-	if from == &c.base {
-		c.mid.s = nil // it was taken without this reading
+	e.again(c, from)
+}
+
+// again evaluates the tail again from a checkpoint.
+func (e *Engine) again(c *cell, from *checkpoint) {
+	mid := -1
+	if from == &c.base && c.mid.s != nil {
+		mid = c.mid.pos + 1 // it was taken without the reading that was put before it
 	}
 	c.cur.copyFrom(from.s)
 	e.recent = c.tail[:from.pos]
@@ -133,9 +164,26 @@ func (e *Engine) belated(c *cell, p point) {
 	for i := from.pos; i < len(c.tail); i++ {
 		e.recent = c.tail[:i+1]
 		c.step(c.cur, c.tail[i], f)
+		if i+1 == mid {
+			c.mid.retake(c.cur, mid, from.marks, f.spans)
+		}
 	}
 	c.advance(c.cur, c.clock, f)
 	e.reconcile(c, f, from.marks)
+}
+
+// behind reports whether a device has been too late for its cell for longer than it
+// may be silent, while another one was not: their clocks differ. Then its readings
+// are taken as of now, since nothing would ever be raised on them otherwise.
+func (e *Engine) behind(c *cell, p point) bool {
+	d := c.slots[p.Slot].dev
+	if len(c.devices) < 2 || c.cur.LastT-p.T <= Lateness {
+		return false
+	}
+	if d.behind == 0 {
+		d.behind = e.listen
+	}
+	return e.listen-d.behind > d.limit
 }
 
 // setBack reports whether a clock was set back, from what a checkpoint or an outage

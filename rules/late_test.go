@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -307,4 +308,53 @@ func TestAClockSetBackAfterAnOutage(t *testing.T) {
 		w.apply(at, reading("g/n/d", "gas.ch4", at-300_000, 30))
 	}
 	w.want("raise unsupervised (gateway dead) at 1 since 1", "clear unsupervised at 1000 since 1 until 1000", "raise gas at 754 since 749")
+}
+
+const twoInAPlace = gasRule + `
+  - name: two
+    hazard: gas_leak
+    severity: major
+    when: count(gas.ch4 > 10 %LEL) >= 2
+    hold: 5s
+    message: {zh: 两个, en: Two}
+`
+
+// twoClocks brings an hour of two devices of one place, one of which is behind, and
+// gas at the latter in the second half.
+func twoClocks(t *testing.T, behind int64) *world {
+	w := newWorld(t, twoInAPlace)
+	w.apply(t0, &record.Site{Version: "1", File: record.File{Name: "site.yaml", Data: []byte(strings.ReplaceAll(threePlaces, "place: p2", "place: p1"))}})
+	w.born("g/n/a", 0, "gas.ch4")
+	w.born("g/n/b", 0, "gas.ch4")
+	for at := t0 + 1000; at <= t0+3_600_000; at += 1000 {
+		v := 1.0
+		if at > t0+1_800_000 {
+			v = 30
+		}
+		w.ticks(at - 1)
+		w.apply(at, reading("g/n/a", "gas.ch4", at, 1), reading("g/n/b", "gas.ch4", at-behind, v))
+	}
+	if n := len(w.e.byID["g/n/b"].cell.tail); n > 200 {
+		t.Errorf("%d ms behind: %d readings are kept for what comes late", behind, n)
+	}
+	return w
+}
+
+// A device that is always late by what is allowed keeps nobody from forgetting.
+func TestADeviceThatIsAlwaysLate(t *testing.T) {
+	if says := twoClocks(t, 20_000).says(); !slices.Contains(says, "raise gas at 1786 since 1781") {
+		t.Errorf("got %q", says)
+	}
+}
+
+// One whose clock is further behind than that of another device of its place is
+// heard all the same.
+func TestADeviceWhoseClockIsBehindItsNeighbours(t *testing.T) {
+	for _, behind := range []int64{45_000, 90_000, 3_500_000} {
+		w := twoClocks(t, behind)
+		i := slices.IndexFunc(w.verdicts, func(v Verdict) bool { return v.Rule == "gas" })
+		if i < 0 || w.verdicts[i].Device != "g/n/b" || w.verdicts[i].Pos > uint64(2*(1800+40)) {
+			t.Errorf("%d ms behind: got %s", behind, asJSON(t, w.verdicts))
+		}
+	}
 }

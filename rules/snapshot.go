@@ -37,6 +37,7 @@ type deviceState struct {
 	Stated         int64
 	Metrics        []string
 	Heard, HeardAt int64
+	Behind         int64
 	Silent, Faulty *Verdict
 	Bad            []failing
 	Good           int64
@@ -94,7 +95,7 @@ func (e *Engine) Freeze() (*Frozen, error) {
 	}
 	s := engineState{Version: snapshotVersion, Site: e.inv, Rules: e.files, Arrival: e.arrival, Listen: e.listen}
 	for _, d := range e.order {
-		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.silent, d.faulty, slices.Clone(d.bad), d.good})
+		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.behind, d.silent, d.faulty, slices.Clone(d.bad), d.good})
 	}
 	for _, g := range e.gates {
 		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.backAt, g.silent, g.forked, g.forkAt, g.stored})
@@ -194,7 +195,7 @@ func (e *Engine) Restore(b []byte) error {
 	}
 	for _, k := range s.Devices {
 		d := &device{id: k.ID, node: e.nodeOf(k.ID), announced: k.Announced, stated: k.Stated,
-			heard: k.Heard, heardAt: k.HeardAt, silent: k.Silent, faulty: k.Faulty, bad: k.Bad, good: k.Good}
+			heard: k.Heard, heardAt: k.HeardAt, behind: k.Behind, silent: k.Silent, faulty: k.Faulty, bad: k.Bad, good: k.Good}
 		d.learn(k.Metrics...)
 		d.node.devices = append(d.node.devices, d)
 		e.byID[d.id] = d
