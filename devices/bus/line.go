@@ -13,7 +13,14 @@ import (
 )
 
 // ErrStuck is in the chain of what a stuck bus answers.
-var ErrStuck = errors.New("the bus is stuck: a transaction did not return in time")
+var ErrStuck = errors.New("the bus is busy with a transaction that does not return")
+
+// late is what those get whose own time ended first. It reads like ErrStuck, so that a
+// bus that hangs is one event whoever's patience ends first.
+type late struct{ cause error }
+
+func (l late) Error() string { return ErrStuck.Error() }
+func (l late) Unwrap() error { return l.cause }
 
 const (
 	firstReopen = 5 * time.Second // after a bus got stuck, doubling
@@ -66,7 +73,7 @@ func (l *line[P]) do(ctx context.Context, f func(P) error) error {
 	case <-a.hung:
 		return l.fault(ErrStuck)
 	case <-ctx.Done():
-		return l.fault(fmt.Errorf("no turn on the bus: %w", ctx.Err()))
+		return l.fault(late{ctx.Err()})
 	}
 	done := make(chan error, 1)
 	go l.transact(a, f, done)
@@ -76,7 +83,7 @@ func (l *line[P]) do(ctx context.Context, f func(P) error) error {
 	case <-a.hung:
 		return l.fault(ErrStuck)
 	case <-ctx.Done():
-		return l.fault(fmt.Errorf("no answer: %w", ctx.Err()))
+		return l.fault(late{ctx.Err()})
 	}
 }
 
