@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -26,16 +27,17 @@ import (
 // Config is a gateway's configuration. Relative paths are relative to the file.
 // testdata/gateway.yaml is a worked example.
 type Config struct {
-	Pos     conf.Pos          `yaml:"-"`
-	Group   conf.At[string]   `yaml:"group"`
-	Node    conf.At[string]   `yaml:"node"`
-	MQTT    MQTT              `yaml:"mqtt"`
-	Outbox  Outbox            `yaml:"outbox"`
-	Rules   []conf.At[string] `yaml:"rules"`   // files, or folders of *.yaml, that say what is urgent; default the shipped pack
-	Metrics conf.At[string]   `yaml:"metrics"` // loopback address on which /metrics is served; default: not served
-	Nodes   []yaml.Node       `yaml:"devices"` // see Device; decoded by Load and New
-	Devices []Device          `yaml:"-"`
-	Version string            `yaml:"-"` // of the program, for the birth certificate
+	Pos         conf.Pos          `yaml:"-"`
+	Group       conf.At[string]   `yaml:"group"`
+	Node        conf.At[string]   `yaml:"node"`
+	MQTT        MQTT              `yaml:"mqtt"`
+	Outbox      Outbox            `yaml:"outbox"`
+	Rules       []conf.At[string] `yaml:"rules"`       // files, or folders of *.yaml, that say what is urgent; default the shipped pack
+	Metrics     conf.At[string]   `yaml:"metrics"`     // loopback address on which /metrics is served; default: not served
+	Supervision Supervision       `yaml:"supervision"` // how the gateway reports itself
+	Nodes       []yaml.Node       `yaml:"devices"`     // see Device; decoded by Load and New
+	Devices     []Device          `yaml:"-"`
+	Version     string            `yaml:"-"` // of the program, for the birth certificate
 }
 
 // MQTT says how to reach the hub's broker.
@@ -122,6 +124,7 @@ func Load(path string, kinds map[string]Factory) (*Config, error) {
 		return nil, err
 	}
 	c.resolve(filepath.Dir(path))
+	c.Supervision.fill()
 	if c.MQTT.PasswordFile.V != "" {
 		b, err := os.ReadFile(c.MQTT.PasswordFile.V)
 		if err != nil {
@@ -178,9 +181,8 @@ func (c *Config) check(kinds map[string]Factory, errs *conf.Errors) {
 	c.MQTT.check(errs)
 	c.Outbox.check(errs)
 	checkMetrics(errs, c.Metrics)
-	if len(c.Devices) == 0 && len(c.Nodes) == 0 {
-		errs.Add(c.Pos, "there are no devices: list at least one under \"devices\"")
-	}
+	c.Supervision.check(errs)
+	c.checkNone(errs)
 	seen := map[string]conf.Pos{}
 	for i := range c.Devices {
 		d := &c.Devices[i]
@@ -189,6 +191,9 @@ func (c *Config) check(kinds map[string]Factory, errs *conf.Errors) {
 			errs.Add(d.ID.Pos, "device %q is given twice (first in line %d)", d.ID.V, first.Line)
 		}
 		seen[d.ID.V] = d.ID.Pos
+		if s := c.Supervision; d.ID.V == cmp.Or(s.Device.V, heartbeatDevice) {
+			errs.Add(d.ID.Pos, "the gateway reports itself by the name of %q: give the device another one, or the gateway by supervision.device", d.ID.V)
+		}
 		if _, known := kinds[d.Kind.V]; d.Kind.V == "" {
 			errs.Add(d.Pos, "kind is missing (one of %s)", strings.Join(kindNames(kinds), ", "))
 		} else if !known {

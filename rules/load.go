@@ -36,7 +36,7 @@ type ruleFile struct {
 }
 
 var (
-	hazards    = []string{string(GasLeak), string(CO), string(Smoke), string(Fire), string(FlyingWire), string(Overload), string(LeakageCurrent), string(Overheat)}
+	hazards    = []string{string(GasLeak), string(CO), string(Smoke), string(Fire), string(FlyingWire), string(Overload), string(LeakageCurrent), string(Overheat), string(FaultHazard)}
 	severities = []string{string(Critical), string(Major), string(Minor), string(Advisory)}
 	verbs      = []string{"close", "open", "sound"}
 )

@@ -16,7 +16,7 @@ import (
 // their own.
 var Placements = []string{
 	"kitchen_gas", "boiler_room", "corridor_socket", "lobby_socket", "stair_light", "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder",
-	"meter_box", "distribution_box", "bike_shed", "room_smoke", "kitchen_smoke", "stair_smoke", "corridor_smoke", "room_heat", "kitchen_heat", "room_co", "ambient",
+	"meter_box", "distribution_box", "bike_shed", "room_smoke", "kitchen_smoke", "stair_smoke", "corridor_smoke", "room_heat", "kitchen_heat", "room_co", "ambient", "gateway",
 }
 
 // Bounds of what the file may ask for. An interval below 100 ms is a typing

@@ -30,6 +30,7 @@ var units = map[Unit]scale{
 	"var": {"reactive", 1, 0}, "kvar": {"reactive", 1000, 0},
 	"Wh": {"energy", 1, 0}, "kWh": {"energy", 1000, 0},
 	"Hz": {"frequency", 1, 0},
+	"kB": {"data", 1e-3, 0}, "MB": {"data", 1, 0}, "GB": {"data", 1e3, 0},
 }
 
 // Known reports whether the unit can be used.

@@ -65,7 +65,7 @@ func TestHelpTeaches(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "password", "secret\n")
 	file := write(t, dir, "gateway.yaml", strings.ReplaceAll("\n"+example, "\n    ", "\n"))
-	if code, out, errs := call(t, "--check", "--config", file); code != 0 || !strings.Contains(out, "beixin/gw-17, 1 devices; no mistakes found") {
+	if code, out, errs := call(t, "--check", "--config", file); code != 0 || !strings.Contains(out, "beixin/gw-17, 2 devices; no mistakes found") {
 		t.Errorf("the smallest file: exit code %d\n%s%s", code, out, errs)
 	}
 }
@@ -207,7 +207,7 @@ devices:
 	go func() { done <- Main(ctx, []string{"--config", file}, io.Discard, log) }()
 
 	addr := log.find(t, `metrics are served" addr=(\S+)`)
-	committed := regexp.MustCompile(`(?m)^weishao_gateway_outbox_pending_readings [1-9]\d`)
+	committed := regexp.MustCompile(`(?m)^weishao_gateway_outbox_pending_readings ([2-9]\d|\d{3})`)
 	for limit := time.Now().Add(20 * time.Second); ; {
 		body := get(t, "http://"+addr+"/metrics")
 		if committed.MatchString(body) {
