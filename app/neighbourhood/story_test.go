@@ -77,7 +77,7 @@ func hazard(placement string, v map[string]float64) string {
 		return "flying_wire"
 	case v["charging.likelihood"] >= 0.7 && placement == "dwelling_feeder":
 		return "charging at home"
-	case v["smoke.rise"] > 0.3, v["fire.likelihood"] >= 0.9, v["temperature"] > 57:
+	case v["smoke.rise"] > 0.3, v["smoke.rise"] > 0.1 && v["smoke.rate"] > 0.4, v["fire.likelihood"] >= 0.9, v["temperature"] > 57:
 		return "fire"
 	case v["co"] > 30, v["co.dose"] >= 1:
 		return "co"

@@ -132,7 +132,7 @@ func Kinds() []Kind {
 			Name:    "fire",
 			Inputs:  []string{"smoke", "temperature", "co"},
 			Primary: 2,
-			Outputs: []string{"smoke.rise", "heat.rate", "fire.likelihood"},
+			Outputs: []string{"smoke.rise", "heat.rate", "fire.likelihood", "smoke.rate"},
 			New:     newFire,
 		},
 	}

@@ -31,6 +31,7 @@ const (
 	fireRise         = 15.0    // °C
 	fireRate         = 8.0     // °C/min
 	fireDense        = 1.0     // dB/m
+	fireFrontTau     = 12.0    // s: second smoothing, for smoke.rate
 	fireCO           = 50.0    // ppm
 	fireCOSmoke      = 0.25    // dB/m
 	fireCOTau        = 20.0    // s
@@ -56,6 +57,7 @@ type fireState struct {
 	Origin int64
 
 	Smoke, Offset     float64 // dB/m, smoothed; and what the meter reads in clean air
+	Behind            float64 // dB/m, smoothed for longer
 	Heat, Warm, Slow  float64 // °C: last reading, two-minute and ten-minute average
 	Rate              float64 // °C/min
 	CO                float64 // ppm, smoothed
@@ -108,12 +110,13 @@ func (d *fireDetector) Observe(input int, t int64, v float64) {
 
 func (s *fireState) smoke(v, dt float64, fresh bool) {
 	if fresh {
-		s.Smoke, dt = v, 0
+		s.Smoke, s.Behind, dt = v, v, 0
 		if !s.Based {
 			s.Based, s.Offset = true, min(v, fireOffsetMost)
 		}
 	}
 	s.Smoke = toward(s.Smoke, v, dt, fireSmokeTau)
+	s.Behind = toward(s.Behind, v, dt, fireFrontTau)
 	switch {
 	case s.Smoke < s.Offset:
 		s.Offset = toward(s.Offset, s.Smoke, dt, fireOffsetDown)
@@ -184,7 +187,13 @@ func (d *fireDetector) Gap(input int, t int64) {
 func (d *fireDetector) Wake() int64   { return 0 }
 func (d *fireDetector) Advance(int64) {}
 
-// Output: smoke above the offset, heating rate, likelihood.
+// smokeRate is how fast smoke rises, in dB/m a minute: on a ramp two smoothings lag
+// behind by their time constants.
+func (s *fireState) smokeRate() float64 {
+	return min(max(60*(s.Smoke-s.Behind)/(fireFrontTau-fireSmokeTau), -100), 100)
+}
+
+// Output: smoke above the offset, heating rate, likelihood, rate of smoke.
 func (d *fireDetector) Output(i int) (float64, bool) {
 	s := &d.s
 	switch i {
@@ -192,11 +201,13 @@ func (d *fireDetector) Output(i int) (float64, bool) {
 		return min(max(s.Smoke-s.Offset, 0), 20), s.Known[fireInSmoke]
 	case 1:
 		return s.Rate, s.Known[fireInHeat]
+	case 3:
+		return s.smokeRate(), s.Known[fireInSmoke]
 	}
 	return s.Likelihood, s.Known[fireInSmoke] || s.Known[fireInHeat]
 }
 
 func (d *fireDetector) Clone() Detector                    { c := *d; return &c }
 func (d *fireDetector) CopyFrom(o Detector)                { *d = *o.(*fireDetector) }
-func (d *fireDetector) AppendState(b []byte) []byte        { return appendState(b, 1, &d.s) }
-func (d *fireDetector) LoadState(b []byte) ([]byte, error) { return loadState(b, 1, &d.s) }
+func (d *fireDetector) AppendState(b []byte) []byte        { return appendState(b, 2, &d.s) }
+func (d *fireDetector) LoadState(b []byte) ([]byte, error) { return loadState(b, 2, &d.s) }
