@@ -70,6 +70,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *check {
 		err = Check(*file, stdout)
 	} else {
+		limitMemory()
 		err = Run(ctx, *file, slog.New(slog.NewTextHandler(stderr, nil)))
 	}
 	return exit(err, stderr)
