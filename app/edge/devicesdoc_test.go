@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -19,6 +20,7 @@ func TestExamplesOfDevices(t *testing.T) {
 	head := "group: beixin\nnode: gw-17\nmqtt: {password_file: ./password}\ndevices:\n"
 	dir := t.TempDir()
 	write(t, dir, "password", "secret\n")
+	write(t, dir, "sensors-password", "secret\n")
 	all := head
 	for _, m := range regexp.MustCompile("(?ms)^```yaml\n(- id: .*?)^```").FindAllStringSubmatch(string(text), -1) {
 		all += m[1]
@@ -29,9 +31,26 @@ func TestExamplesOfDevices(t *testing.T) {
 	if code, _, errs := call(t, "--check", "--config", write(t, dir, "gateway.yaml", all)); code != 0 {
 		t.Errorf("all examples in one gateway: exit code %d\n%s", code, errs)
 	}
-	for kind := range Kinds(telemetry.NewCatalogue(telemetry.LEL{})) {
+	for kind := range Kinds(telemetry.NewCatalogue(telemetry.LEL{}), slog.New(slog.DiscardHandler)) {
 		if kind != "simulated" && kind != "replay" && !regexp.MustCompile(`kind: `+kind+`\b`).MatchString(all) {
 			t.Errorf("docs/devices.md has no example of the kind %s", kind)
+		}
+	}
+}
+
+// The same for the example of docs/mqtt-sensors.md.
+func TestExamplesOfMQTTSensors(t *testing.T) {
+	text, err := os.ReadFile("../../docs/mqtt-sensors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, "password", "secret\n")
+	write(t, dir, "sensors-password", "secret\n")
+	for _, m := range regexp.MustCompile("(?ms)^```yaml\n(- id: .*?)^```").FindAllStringSubmatch(string(text), -1) {
+		file := write(t, dir, "gateway.yaml", "group: beixin\nnode: gw-17\nmqtt: {password_file: ./password}\ndevices:\n"+m[1])
+		if code, out, errs := call(t, "--check", "--config", file); code != 0 {
+			t.Errorf("exit code %d\n%s%s%s", code, m[1], out, errs)
 		}
 	}
 }

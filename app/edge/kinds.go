@@ -2,6 +2,7 @@ package edge
 
 import (
 	"cmp"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -17,13 +18,14 @@ import (
 
 // Kinds are the kinds of devices that a gateway's configuration may name. A new map
 // for each gateway: replayed files are read once and shared within it.
-func Kinds(catalogue *telemetry.Catalogue) map[string]gateway.Factory {
+func Kinds(catalogue *telemetry.Catalogue, log *slog.Logger) map[string]gateway.Factory {
 	recordings := recordings{catalogue: catalogue, files: map[recording]*replay.File{}}
 	kinds := map[string]gateway.Factory{
 		"simulated": simulatedDevice,
 		"replay":    recordings.device,
 	}
 	maps.Copy(kinds, newHardware(catalogue, bus.New(bus.Host())).kinds())
+	maps.Copy(kinds, mqttKinds(catalogue, log))
 	return kinds
 }
 

@@ -77,7 +77,7 @@ type parts struct {
 
 func load(file string, log *slog.Logger) (*parts, error) {
 	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
-	kinds := Kinds(catalogue)
+	kinds := Kinds(catalogue, log)
 	cfg, err := gateway.Load(file, kinds)
 	if err != nil {
 		return nil, err
