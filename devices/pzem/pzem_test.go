@@ -88,7 +88,9 @@ func TestRealFramesOverALine(t *testing.T) {
 
 func TestDrill(t *testing.T) {
 	w := wordsOf(frame(t, real[1].frame))
-	modbustest.Drill(t, modbustest.NewRegisters(0, w[:]...).Slave(4), func(t *testing.T, port string) devices.Device { return meterAt(t, port, 400*time.Millisecond, time.Hour) })
+	modbustest.Drill(t, modbustest.NewRegisters(0, w[:]...).Slave(4), func(t *testing.T, port string) devices.Device {
+		return meterAt(t, port, 400*time.Millisecond, time.Hour)
+	})
 }
 
 func TestValuesThatNoMainsHas(t *testing.T) {

@@ -1,0 +1,249 @@
+package pms
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/devicetest"
+	"weishao.dev/weishao/devices/serialline"
+	"weishao.dev/weishao/devices/serialline/linetest"
+	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/telemetry"
+)
+
+// real are frames of a real part, ten seconds apart, with what the program that
+// captured them (PyPMS, whose tests have them) printed.
+var real = []struct {
+	frame string
+	pm25  float64
+	count uint16 // above 0.3 µm
+}{
+	{"424d001c00000008000b00000008000b00b40039002e001e00000000970002a1", 8, 180},
+	{"424d001c000000080008000000080008011d005c001e001e0000000097000218", 8, 285},
+	{"424d001c0000000500050000000500050024000c000c000c000000009700019e", 5, 36},
+	{"424d001c000000020004000000020004001e000a000300030003000397000182", 2, 30},
+	{"424d001c00000000000100000000000100120006000300030003000397000168", 0, 18},
+}
+
+func raw(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// made is a frame with a changed word and a right sum.
+func made(t testing.TB, change map[int]uint16) []byte {
+	f := raw(t, real[0].frame)
+	for i, w := range change {
+		binary.BigEndian.PutUint16(f[4+2*i:], w)
+	}
+	sum := uint16(0)
+	for _, b := range f[:30] {
+		sum += uint16(b)
+	}
+	binary.BigEndian.PutUint16(f[30:], sum)
+	return f
+}
+
+func TestRealFrames(t *testing.T) {
+	for _, c := range real {
+		frame, used, err := Scan(append([]byte{0x42, 0x42, 0x4D}, raw(t, c.frame)...))
+		if err != nil || used != 35 || len(frame) != size {
+			t.Fatalf("%s: %x, %d, %v", c.frame, frame, used, err)
+		}
+		if f := Decode(frame); f.PM25() != c.pm25 || f[6] != c.count || f.ErrorCode() != 0 {
+			t.Errorf("%s: got %v", c.frame, f)
+		}
+	}
+}
+
+func device(t *testing.T, port, more string) devices.Device {
+	t.Helper()
+	dev, err := parse("port: " + port + "\ntimeout: 150ms\n" + more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+func parse(text string) (devices.Device, error) {
+	var o Own
+	if err := conf.Decode("f.yaml", []byte(text), &o); err != nil {
+		return nil, err
+	}
+	return o.Device(devices.Info{ID: "d", Interval: 20 * time.Millisecond}, o.Pos, serialline.NewLines())
+}
+
+// stream says frames until stop is called.
+func stream(t *testing.T, port *linetest.Port, frames func(n int) []byte) (stop func()) {
+	t.Helper()
+	quit, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		for n := 0; ; n++ {
+			port.Say(frames(n)...)
+			select {
+			case <-quit:
+				return
+			case <-time.After(15 * time.Millisecond):
+			}
+		}
+	}()
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			close(quit)
+			<-done
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func good(t *testing.T) func(int) []byte {
+	return func(n int) []byte { return made(t, map[int]uint16{7: uint16(n)}) }
+}
+
+func TestDrill(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		q          telemetry.Quality
+		bad        func(n int) []byte
+	}{
+		{"silence", "nothing was received", telemetry.NoResponse, func(int) []byte { return nil }},
+		{"short frame", "checksum is wrong", telemetry.BadFrame, func(int) []byte { return made(t, nil)[:20] }},
+		{"wrong checksum", "checksum is wrong", telemetry.BadFrame, func(int) []byte { f := made(t, nil); f[13]++; return f }},
+		{"garbage", "no whole frame", telemetry.BadFrame, func(int) []byte { return []byte{0xFF, 0x42, 0x4D, 0, 20, 1} }},
+		{"another length", "no whole frame", telemetry.BadFrame, func(int) []byte { f := made(t, nil); f[3] = 20; return f }},
+		{"its own error", "reports an error", telemetry.NoResponse, func(int) []byte { return made(t, map[int]uint16{12: 0x9702}) }},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			port := linetest.New(t)
+			stop := stream(t, port, good(t))
+			r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
+			r.Works()
+			stop()
+			stop = stream(t, port, c.bad)
+			r.Faulty(c.q)
+			for len(r.Events()) == 0 {
+				r.Next()
+			}
+			r.Next()
+			r.Faulty(c.q)
+			stop()
+			stop = stream(t, port, good(t))
+			if m := r.Works(); m["pm2_5"].Value != 8 {
+				t.Errorf("got %v", m)
+			}
+			if e := r.Events(); len(e) > 2 || !strings.Contains(e[len(e)-1], c.text) { // the change itself may cut a frame
+				t.Errorf("told %q", e)
+			}
+			r.Stop()
+		})
+	}
+}
+
+func TestUnplugged(t *testing.T) {
+	port := linetest.New(t)
+	stop := stream(t, port, good(t))
+	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
+	r.Works()
+	port.Unplug()
+	r.Faulty(telemetry.NoResponse)
+	for len(r.Events()) == 0 {
+		r.Next()
+	}
+	r.Next()
+	stop()
+	port.Plug()
+	stream(t, port, good(t))
+	r.Works()
+	if e := r.Events(); len(e) != 1 || !strings.Contains(e[0], "the port is gone") {
+		t.Errorf("told %q", e)
+	}
+}
+
+// It warms up when it is first heard and after silence; full scale is told even so.
+func TestWarmup(t *testing.T) {
+	port := linetest.New(t)
+	is := func(q telemetry.Quality) func(map[string]telemetry.Point) bool {
+		return func(m map[string]telemetry.Point) bool { return m["pm2_5"].Quality == q }
+	}
+	stop := stream(t, port, func(n int) []byte { return made(t, map[int]uint16{4: 1000, 7: uint16(n)}) })
+	r := devicetest.Run(t, device(t, port.Path, "warmup: 400ms"))
+	r.Until("saturated", is(telemetry.Saturated))
+	stop()
+	stop = stream(t, port, good(t))
+	r.Until("good", is(telemetry.Good))
+	stop()
+	r.Until("silence", is(telemetry.NoResponse))
+	stop = stream(t, port, good(t))
+	r.Until("warmup", is(telemetry.Warmup))
+	r.Until("good", is(telemetry.Good))
+	stop()
+}
+
+func TestStuck(t *testing.T) {
+	port := linetest.New(t)
+	stop := stream(t, port, func(int) []byte { return made(t, nil) })
+	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s\nstuck_after: 300ms"))
+	r.Works()
+	r.Faulty(telemetry.Stuck)
+	stop()
+	stop = stream(t, port, func(int) []byte { return made(t, map[int]uint16{4: 0, 6: 0}) })
+	r.Works()
+	for end := time.Now().Add(600 * time.Millisecond); time.Now().Before(end); { // clean air keeps still
+		if m := r.Next(); m["pm2_5"].Quality.Fault() {
+			t.Fatalf("clean air: %v", m)
+		}
+	}
+	stop()
+}
+
+func TestMistakes(t *testing.T) {
+	for want, text := range map[string]string{
+		"f.yaml:1:1: port is missing":           "warmup: 30s",
+		"f.yaml:2:10: timeout 1ms is not":       "port: /dev/x\ntimeout: 1ms",
+		`f.yaml:2:1: unknown key "slave"`:       "port: /dev/x\nslave: 1",
+		`f.yaml:2:9: "30" is not a duration`:    "port: /dev/x\nwarmup: 30",
+		"f.yaml:2:7: baud 9601 is not one of":   "port: /dev/x\nbaud: 9601",
+		`f.yaml:1:7: port "serial0" is no path`: "port: serial0",
+	} {
+		if dev, err := parse(text); dev != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// No panic, no standstill, and no frame whose sum is wrong.
+func FuzzScan(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(raw(f, real[0].frame))
+	f.Add(append([]byte{0x42}, raw(f, real[1].frame)[:31]...))
+	f.Fuzz(func(t *testing.T, buf []byte) {
+		frame, used, err := Scan(buf)
+		if used < 0 || used > len(buf) || (err != nil || frame != nil) && used == 0 || err != nil && frame != nil {
+			t.Fatalf("%x: %x, %d, %v", buf, frame, used, err)
+		}
+		if frame == nil {
+			return
+		}
+		sum := 0
+		for _, b := range frame[:30] {
+			sum += int(b)
+		}
+		if len(frame) != size || frame[30] != byte(sum>>8) || frame[31] != byte(sum) {
+			t.Errorf("taken: %x", frame)
+		}
+		Decode(frame)
+	})
+}
