@@ -1,20 +1,16 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"weishao.dev/weishao/access"
+	"weishao.dev/weishao/internal/unixsocket"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -42,9 +38,10 @@ type enrolRequest struct {
 type Enrolment struct {
 	Group    string `json:"group"`
 	Node     string `json:"node"`
-	Username string `json:"username"`
+	Username string `json:"username,omitempty"`
 	Password string `json:"password"`
-	MQTT     string `json:"mqtt,omitempty"` // the broker's address as this hub knows it
+	MQTT     string `json:"mqtt,omitempty"` // where gateways reach the broker
+	CA       string `json:"ca,omitempty"`   // in PEM, the certificate by which the broker's is trusted, if the hub has it
 }
 
 type secretReply struct {
@@ -65,6 +62,7 @@ type reloadReply struct {
 type control struct {
 	access *access.Store
 	mqtt   func() string // the broker's address
+	ca     func() string // the certificate by which it is trusted, or ""
 	link   func(code string) string
 	reload func(context.Context) (says string, err error)
 	kick   func(gateway string) // ends its connections
@@ -72,11 +70,11 @@ type control struct {
 
 func (c *control) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /sign-in", answer(c.signIn))
-	mux.HandleFunc("POST /token", answer(c.token))
-	mux.HandleFunc("POST /gateway-enrol", answer(c.enrol))
-	mux.HandleFunc("POST /revoke", answer(c.revoke))
-	mux.HandleFunc("POST /reload", answer(c.again))
+	mux.HandleFunc("POST /sign-in", unixsocket.Answer(c.signIn))
+	mux.HandleFunc("POST /token", unixsocket.Answer(c.token))
+	mux.HandleFunc("POST /gateway-enrol", unixsocket.Answer(c.enrol))
+	mux.HandleFunc("POST /revoke", unixsocket.Answer(c.revoke))
+	mux.HandleFunc("POST /reload", unixsocket.Answer(c.again))
 	return mux
 }
 
@@ -112,7 +110,7 @@ func (c *control) enrol(ctx context.Context, r enrolRequest) (Enrolment, error) 
 		return Enrolment{}, err
 	}
 	c.kick(cred.Username) // whoever has the old password
-	return Enrolment{Group: r.Group, Node: r.Node, Username: cred.Username, Password: cred.Password, MQTT: c.mqtt()}, nil
+	return Enrolment{Group: r.Group, Node: r.Node, Username: cred.Username, Password: cred.Password, MQTT: c.mqtt(), CA: c.ca()}, nil
 }
 
 // revoke shuts a person or a gateway out, and ends what they have open.
@@ -128,95 +126,22 @@ func (c *control) revoke(ctx context.Context, r revokeRequest) (struct{}, error)
 	return struct{}{}, nil
 }
 
-// answer turns a function into a handler: JSON in, JSON or {"error"} out.
-func answer[Q, A any](f func(context.Context, Q) (A, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var q Q
-		if err := json.NewDecoder(io.LimitReader(r.Body, 1<<16)).Decode(&q); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		a, err := f(r.Context(), q)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(a) // the peer has gone: nothing to do
-	}
-}
+func controlSocket(dataDir string) string { return filepath.Join(dataDir, "control", socketName) }
 
-// listenControl opens the door. The umask-free way to 0600: the socket is made
-// in a folder of 0700.
+// listenControl opens the door.
 func listenControl(dataDir string) (net.Listener, error) {
-	dir := filepath.Join(dataDir, "control")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, socketName)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	short, done, err := shortPath(path)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	l, err := net.Listen("unix", short)
+	l, err := unixsocket.Listen(controlSocket(dataDir))
 	if err != nil {
 		return nil, fmt.Errorf("the hub's control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, err
 	}
 	return l, nil
 }
 
-// shortPath works round the 108 bytes that a Unix socket's path may have: a
-// longer one goes by way of an open descriptor of its folder.
-func shortPath(path string) (short string, done func(), err error) {
-	if len(path) < 100 {
-		return path, func() {}, nil
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return "", nil, err
-	}
-	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { dir.Close() }, nil
-}
-
 // callControl asks the running hub for something.
 func callControl(ctx context.Context, dataDir, path string, question, reply any) error {
-	socket := filepath.Join(dataDir, "control", socketName)
-	client := http.Client{
-		Timeout: 10 * time.Second,
-		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			short, done, err := shortPath(socket)
-			if err != nil {
-				return nil, err
-			}
-			defer done()
-			return new(net.Dialer).DialContext(ctx, "unix", short)
-		}},
+	err := unixsocket.Call(ctx, controlSocket(dataDir), path, question, reply)
+	if errors.Is(err, unixsocket.ErrNobody) {
+		return fmt.Errorf("no hub answers: start it with `weishao hub --config FILE`, and use the same FILE here (%w)", err)
 	}
-	defer client.CloseIdleConnections()
-	body, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://hub"+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("no hub answers at %s: start it with `weishao hub --config FILE`, and use the same FILE here (%w)", socket, errors.Unwrap(err))
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return errors.New(string(bytes.TrimSpace(text)))
-	}
-	return json.NewDecoder(resp.Body).Decode(reply)
+	return err
 }

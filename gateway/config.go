@@ -35,6 +35,9 @@ type Config struct {
 	Rules       []conf.At[string] `yaml:"rules"`       // files, or folders of *.yaml, that say what is urgent; default the shipped pack
 	Metrics     conf.At[string]   `yaml:"metrics"`     // loopback address on which /metrics is served; default: not served
 	Supervision Supervision       `yaml:"supervision"` // how the gateway reports itself
+	State       conf.At[string]   `yaml:"state"`       // folder of what has to survive a restart beside the outbox; default ./state
+	Control     conf.At[string]   `yaml:"control"`     // socket by which people on this machine speak to the gateway; default control.sock in State
+	Actuators   []yaml.Node       `yaml:"actuators"`   // see package actuator; decoded by whoever wires the gateway
 	Nodes       []yaml.Node       `yaml:"devices"`     // see Device; decoded by Load and New
 	Devices     []Device          `yaml:"-"`
 	Version     string            `yaml:"-"` // of the program, for the birth certificate
@@ -296,7 +299,13 @@ func (c *Config) resolve(dir string) {
 	if c.Outbox.Dir.V == "" {
 		c.Outbox.Dir.V = "outbox"
 	}
-	paths := []*string{&c.Outbox.Dir.V, &c.MQTT.PasswordFile.V, &c.MQTT.CA.V, &c.MQTT.Cert.V, &c.MQTT.Key.V}
+	if c.State.V == "" {
+		c.State.V = "state"
+	}
+	if c.Control.V == "" {
+		c.Control.V = filepath.Join(c.State.V, "control.sock")
+	}
+	paths := []*string{&c.Outbox.Dir.V, &c.State.V, &c.Control.V, &c.MQTT.PasswordFile.V, &c.MQTT.CA.V, &c.MQTT.Cert.V, &c.MQTT.Key.V}
 	for i := range c.Rules {
 		paths = append(paths, &c.Rules[i].V)
 	}

@@ -205,3 +205,23 @@ func (a *Actuator) Run(ctx context.Context, clock telemetry.Clock, emit func(tel
 	loops.Wait()
 	return panicOf(ctx)
 }
+
+// holder is a wire that wants to be kept open while it is used.
+type holder interface {
+	Holding(devices.Device) devices.Device
+}
+
+// Device is the actuator with its wires held while it runs.
+func (a *Actuator) Device() devices.Device {
+	wires := []any{a.out, a.feedback}
+	for _, b := range a.buttons {
+		wires = append(wires, b.in)
+	}
+	d := devices.Device(a)
+	for _, w := range wires {
+		if h, ok := w.(holder); ok {
+			d = h.Holding(d)
+		}
+	}
+	return d
+}
