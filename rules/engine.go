@@ -231,6 +231,7 @@ func (e *Engine) setSite(x *record.Site) error {
 		return fmt.Errorf("site version %s: %w", x.Version, err)
 	}
 	e.inv = record.Site{Version: x.Version, File: record.File{Name: x.File.Name, Data: bytes.Clone(x.File.Data)}}
+	e.forget(e.site, s)
 	e.site = s
 	// The site's own metrics and LEL are part of what the rules say.
 	if pack, err := Load(s.Catalogue, e.files.Files); err == nil {

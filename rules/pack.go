@@ -54,7 +54,7 @@ var builtin = map[string]*Rule{
 			Zh: "传感器或网关没有信号。先看楼里有没有停电、网关和路由器的灯亮不亮，插头松了就插好。半小时内没恢复就报给运维，这段时间多去转一转。",
 			En: "A sensor or gateway gives no signal. Look whether the building has power and the lights of gateway and router are on; push loose plugs in. Not back within half an hour: tell the operator, and walk by more often until then.",
 		},
-		Text: "nothing heard for twice the device's interval and 10 s, or a certificate of death",
+		Text: "nothing heard for twice the device's interval and 6 s, or a certificate of death",
 	},
 	FaultRule: {
 		Name: FaultRule, Hazard: FaultHazard, Severity: Minor,

@@ -232,3 +232,34 @@ func TestADeadDeviceDoesNotSilenceItsGatewayAgainAndAgain(t *testing.T) {
 		t.Errorf("%d raises hold: %q", n, w.says())
 	}
 }
+
+// A device that was taken away and out of the site is missed no more; one that still
+// speaks is watched on.
+func TestADeviceThatWasTakenOutOfTheSite(t *testing.T) {
+	w := threeDevices(t)
+	w.all(60, "g/n/a", "g/n/b", "g/n/c")
+	w.all(60, "g/n/a", "g/n/c")
+	without := func(version string, ids ...string) {
+		text := ""
+		for line := range strings.Lines(threePlaces) {
+			if !slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(line, id) }) {
+				text += line
+			}
+		}
+		w.apply(w.now, &record.Site{Version: version, File: record.File{Name: "site.yaml", Data: []byte(text)}})
+	}
+	without("2", "g/n/b", "g/n/c")
+	w.want("raise unsupervised (silent) at 87 since 60", "clear unsupervised at 120 since 60 until 120")
+	if w.e.byID["g/n/b"] != nil || w.e.byID["g/n/c"] == nil {
+		t.Error("the wrong device was forgotten")
+	}
+	w.apply(w.now, &record.NodeDeath{Node: "g/n"})
+	without("3", "g/n/a", "g/n/b", "g/n/c")
+	w.ticks(w.now + 300_000)
+	if n := len(w.e.Active()); n != 1 { // c was never said to be gone
+		t.Errorf("%d raises hold: %q", n, w.says())
+	}
+	if got, want := asJSON(t, w.replay().verdicts), asJSON(t, w.verdicts); got != want {
+		t.Errorf("a replay says\n%s\nwant\n%s", got, want)
+	}
+}
