@@ -46,6 +46,11 @@ func (f *Frames) Ask(ctx context.Context, question []byte, within time.Duration)
 	})
 }
 
+// Tell sends what needs no answer.
+func (f *Frames) Tell(ctx context.Context, b []byte, within time.Duration) error {
+	return f.line.Do(ctx, false, within, func(c *Conn) error { return c.Write(b) })
+}
+
 func (f *Frames) one(ctx context.Context, within time.Duration, first func(*Conn) error) ([]byte, error) {
 	var frame []byte // not read when Do left the job behind
 	err := f.line.Do(ctx, false, within, func(c *Conn) error {

@@ -76,7 +76,7 @@ func (l *listening) hello(ctx context.Context) error {
 	if l.Hello == nil {
 		return nil
 	}
-	return l.Frames.line.Do(ctx, false, l.Within, func(c *Conn) error { return c.Write(l.Hello) })
+	return l.Frames.Tell(ctx, l.Hello, l.Within)
 }
 
 // ended is nil for a device that was stopped.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,38 +138,33 @@ func TestAPortThatHangsStallsNobody(t *testing.T) {
 // wait.
 func TestUrgentWaitsBehindOne(t *testing.T) {
 	port := linetest.New(t)
-	var asked atomic.Int32
+	asked := make(chan byte, 20)
 	began, goOn := make(chan bool, 1), make(chan bool)
 	port.Serve(1, func(r []byte) []byte {
-		if asked.Add(1) == 1 {
+		if len(asked) == 0 {
 			began <- true
 			<-goOn
 		}
+		asked <- r[0]
 		return plusOne(r)
 	})
 	l := line(t, port.Path)
-	polls := make(chan error, 10)
-	go func() { polls <- ask(t.Context(), l, false, 1) }()
+	all := make(chan error, 11)
+	go func() { all <- ask(t.Context(), l, false, 1) }()
 	<-began
 	for range 9 {
-		go func() { polls <- ask(t.Context(), l, false, 1) }()
+		go func() { all <- ask(t.Context(), l, false, 1) }()
 	}
-	urgent := make(chan int32)
-	go func() {
-		if err := ask(t.Context(), l, true, 1); err != nil {
-			t.Error(err)
-		}
-		urgent <- asked.Load()
-	}()
+	go func() { all <- ask(t.Context(), l, true, 99) }()
 	within(t, time.Second, func() bool { return serialline.Waiting(l) == 10 })
 	close(goOn)
-	if n := <-urgent; n > 3 { // the third may have begun meanwhile
-		t.Errorf("the urgent one was number %d", n)
-	}
-	for range 10 {
-		if err := <-polls; err != nil {
+	for range 11 {
+		if err := <-all; err != nil {
 			t.Error(err)
 		}
+	}
+	if first, second := <-asked, <-asked; first != 1 || second != 99 {
+		t.Errorf("asked %d, then %d; want the one that had begun, then the urgent one", first, second)
 	}
 }
 

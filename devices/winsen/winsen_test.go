@@ -1,0 +1,297 @@
+package winsen
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/devicetest"
+	"weishao.dev/weishao/devices/serialline"
+	"weishao.dev/weishao/devices/serialline/linetest"
+	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/telemetry"
+)
+
+// The manuals' own frames.
+func TestFramesOfTheManual(t *testing.T) {
+	for want, got := range map[string][]byte{
+		"ff0186000000000079": Question(),
+		"ff0178410000000046": ZE07CO.Switch(false),
+		"ff0178400000000047": ZE07CO.Switch(true),
+		"ff0178040000000083": ZE03.Switch(false),
+		"ff0178030000000084": ZE03.Switch(true),
+	} {
+		if hex.EncodeToString(got) != want {
+			t.Errorf("got %x, want %s", got, want)
+		}
+	}
+}
+
+// frame is bytes 1 to 7 with head and checksum.
+func frame(b ...byte) []byte {
+	f := append([]byte{0xFF}, append(b, make([]byte, 8-len(b))...)...)
+	f[8] = Checksum(f)
+	return f
+}
+
+func upload(tenths uint16) []byte {
+	return frame(4, 3, 1, byte(tenths>>8), byte(tenths), 0x13, 0x88)
+}
+
+func TestValues(t *testing.T) {
+	bad := telemetry.BadFrame
+	for _, c := range []struct {
+		name      string
+		part      Part
+		uploads   bool
+		frame     []byte
+		ppm, full float64
+		q         telemetry.Quality
+	}{
+		{"3.7 ppm of 500", ZE07CO, true, upload(37), 3.7, 500, 0},
+		{"whole ppm", ZE07CO, true, frame(4, 3, 0, 1, 0x2C, 1, 0xF4), 300, 500, 0},
+		{"µg/m³", ZE07CO, true, frame(4, 4, 1, 0, 37, 0x13, 0x88), 0, 0, bad},
+		{"four decimals", ZE07CO, true, frame(4, 3, 4, 0, 37, 0x13, 0x88), 0, 0, bad},
+		{"an answer though it uploads", ZE07CO, true, frame(0x86, 0, 37), 0, 0, bad},
+		{"an upload though it answers", ZE07CO, false, upload(37), 0, 0, bad},
+		{"answer", ZE07CO, false, frame(0x86, 1, 0), 25.6, 500, 0},
+		{"ZE03 answer", ZE03, false, frame(0x86, 1, 0), 256, 1000, 0},
+		{"ZE03 upload", ZE03, true, frame(0x86, 1, 0), 256, 1000, 0},
+		{"ZE03 configured, ZE07 there", ZE03, true, upload(37), 0, 0, bad},
+	} {
+		ppm, full, err := c.part.PPM(c.frame, c.uploads)
+		if ppm != c.ppm || full != c.full || (err != nil) != (c.q != 0) || err != nil && devices.QualityOf(err) != c.q {
+			t.Errorf("%s: got %v of %v, %v", c.name, ppm, full, err)
+		}
+	}
+}
+
+func parse(text string) (devices.Device, error) {
+	var o Own
+	if err := conf.Decode("f.yaml", []byte(text), &o); err != nil {
+		return nil, err
+	}
+	return o.Device(devices.Info{ID: "d", Interval: 20 * time.Millisecond}, o.Pos, serialline.NewLines())
+}
+
+func device(t *testing.T, port, more string) devices.Device {
+	t.Helper()
+	dev, err := parse("port: " + port + "\ntimeout: 150ms\n" + more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+// stream says frames until the returned function is called, which may be twice.
+func stream(t *testing.T, port *linetest.Port, f func(n int) []byte) (stop func()) {
+	t.Helper()
+	quit, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		for n := 0; ; n++ {
+			port.Say(f(n)...)
+			select {
+			case <-quit:
+				return
+			case <-time.After(15 * time.Millisecond):
+			}
+		}
+	}()
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			close(quit)
+			<-done
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func good(n int) []byte { return upload(37) }
+
+func TestDrillOfUploads(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		q          telemetry.Quality
+		bad        func(n int) []byte
+	}{
+		{"silence", "nothing was received", telemetry.NoResponse, func(int) []byte { return nil }},
+		{"short frame", "checksum is wrong", telemetry.BadFrame, func(int) []byte { return upload(37)[:6] }},
+		{"wrong checksum", "checksum is wrong", telemetry.BadFrame, func(int) []byte { f := upload(37); f[5] ^= 4; return f }},
+		{"garbage", "no whole frame", telemetry.BadFrame, func(int) []byte { return []byte{0, 0xFF, 0x11, 0x80} }},
+		{"another unit", "another gas", telemetry.BadFrame, func(int) []byte { return frame(4, 4, 1, 0, 37, 0x13, 0x88) }},
+		{"another module", "of another module", telemetry.BadFrame, func(int) []byte { return frame(0x86, 0, 37) }},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			port := linetest.New(t)
+			stop := stream(t, port, good)
+			r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
+			r.Works()
+			stop()
+			stop = stream(t, port, c.bad)
+			r.Faulty(c.q)
+			for len(r.Events()) == 0 {
+				r.Next()
+			}
+			r.Next()
+			r.Faulty(c.q)
+			stop()
+			stream(t, port, good)
+			if m := r.Works(); m["co"].Value != 3.7 || m["co"].Quality != telemetry.Good {
+				t.Errorf("got %v", m)
+			}
+			if e := r.Events(); len(e) > 2 || !strings.Contains(e[len(e)-1], c.text) { // the change itself may cut a frame
+				t.Errorf("told %q", e)
+			}
+			r.Stop()
+		})
+	}
+}
+
+func TestUnplugged(t *testing.T) {
+	port := linetest.New(t)
+	stop := stream(t, port, good)
+	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
+	r.Works()
+	port.Unplug()
+	r.Faulty(telemetry.NoResponse)
+	for len(r.Events()) == 0 {
+		r.Next()
+	}
+	stop()
+	port.Plug()
+	stream(t, port, good)
+	r.Works()
+	if e := r.Events(); len(e) != 1 || !strings.Contains(e[0], "the port is gone") {
+		t.Errorf("told %q", e)
+	}
+}
+
+func is(q telemetry.Quality) func(map[string]telemetry.Point) bool {
+	return func(m map[string]telemetry.Point) bool { return m["co"].Quality == q }
+}
+
+func TestWarmupAndFullScale(t *testing.T) {
+	port := linetest.New(t)
+	stop := stream(t, port, func(int) []byte { return upload(5000) })
+	r := devicetest.Run(t, device(t, port.Path, "warmup: 500ms"))
+	r.Until("saturated though it warms up", is(telemetry.Saturated))
+	stop()
+	stop = stream(t, port, good)
+	r.Until("good", is(telemetry.Good))
+	stop()
+	r.Until("silence", is(telemetry.NoResponse))
+	stream(t, port, good)
+	r.Until("warmup", is(telemetry.Warmup))
+	r.Until("good", is(telemetry.Good))
+}
+
+func TestStuck(t *testing.T) {
+	port := linetest.New(t)
+	stop := stream(t, port, good)
+	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s\nstuck_after: 300ms"))
+	r.Works()
+	r.Faulty(telemetry.Stuck)
+	stop()
+	stream(t, port, func(int) []byte { return upload(0) })
+	r.Works()
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); { // clean air keeps still
+		if m := r.Next(); m["co"].Quality.Fault() {
+			t.Fatalf("clean air: %v", m)
+		}
+	}
+}
+
+// A module that uploads is told to answer, is asked, and is told again when it was
+// without power.
+func TestQuestions(t *testing.T) {
+	port := linetest.New(t)
+	answers, power := make(chan bool, 100), make(chan bool, 1)
+	serve := func() {
+		told := false
+		port.Serve(size, func(q []byte) []byte {
+			select {
+			case <-power:
+				told = false
+			default:
+			}
+			switch {
+			case q[2] == switched:
+				told = q[3] == 0x41
+				return frame(switched, 1) // it confirms
+			case !told:
+				return nil
+			}
+			answers <- true
+			return frame(answer, 0, 42)
+		})
+	}
+	serve()
+	r := devicetest.Run(t, device(t, port.Path, "mode: ask\nwarmup: 0s"))
+	if m := r.Works(); m["co"].Value != 4.2 {
+		t.Errorf("got %v", m)
+	}
+	power <- true
+	r.Faulty(telemetry.NoResponse)
+	r.Works()
+	port.Unplug()
+	r.Faulty(telemetry.NoResponse)
+	port.Plug()
+	serve()
+	r.Works()
+	if len(answers) < 3 {
+		t.Errorf("answered %d times", len(answers))
+	}
+	r.Stop()
+}
+
+func TestMistakes(t *testing.T) {
+	for want, text := range map[string]string{
+		`f.yaml:2:7: unknown part "ze07" (one of ze07-co, ze03), did you mean`: "port: /dev/x\npart: ze07",
+		`f.yaml:2:7: mode "poll" is not upload or ask`:                         "port: /dev/x\nmode: poll",
+		"f.yaml:2:10: timeout 1ms is not":                                      "port: /dev/x\ntimeout: 1ms",
+		"f.yaml:1:1: port is missing":                                          "part: ze03",
+		`f.yaml:2:1: unknown key "warmpu"`:                                     "port: /dev/x\nwarmpu: 1m",
+	} {
+		if dev, err := parse(text); dev != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// No panic, no standstill, and no value from a frame whose checksum is wrong.
+func FuzzScan(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(upload(37))
+	f.Add(append([]byte{0xFF, 0xFF, 4}, upload(37)...))
+	f.Add(append(frame(switched, 1), frame(answer, 1, 2)...))
+	f.Fuzz(func(t *testing.T, buf []byte) {
+		got, used, err := Scan(buf)
+		if used < 0 || used > len(buf) || (err != nil || got != nil) && used == 0 || err != nil && got != nil {
+			t.Fatalf("%x: %x, %d, %v", buf, got, used, err)
+		}
+		if got == nil {
+			return
+		}
+		sum := byte(0)
+		for _, b := range got[1:] {
+			sum += b
+		}
+		if len(got) != size || got[0] != 0xFF || sum != 0 {
+			t.Errorf("taken: %x", got)
+		}
+		for _, p := range Parts {
+			for _, uploads := range []bool{true, false} {
+				if ppm, _, err := p.PPM(got, uploads); err == nil && (ppm < 0 || ppm > 65535) {
+					t.Errorf("%x: %v ppm", got, ppm)
+				}
+			}
+		}
+	})
+}
