@@ -28,7 +28,7 @@ type Own struct {
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses, open adc.Open) (devices.Device, error) {
 	var errs conf.Errors
-	d := &device{info: info, debounce: 100 * time.Millisecond}
+	debounce := 100 * time.Millisecond
 	closedIsAlarm := o.Normally.V == "open"
 	switch o.Normally.V {
 	case "open", "closed":
@@ -38,23 +38,23 @@ func (o *Own) Device(info devices.Info, b *bus.Buses, open adc.Open) (devices.De
 		errs.Add(o.Normally.Pos, "normally is open or closed, not %q", o.Normally.V)
 	}
 	if t := o.Debounce; t.Pos.Line != 0 {
-		if d.debounce = time.Duration(t.V); d.debounce < 0 || d.debounce > 10*time.Second {
-			errs.Add(t.Pos, "debounce %v is not between 0s and 10s", d.debounce)
+		if debounce = time.Duration(t.V); debounce < 0 || debounce > 10*time.Second {
+			errs.Add(t.Pos, "debounce %v is not between 0s and 10s", debounce)
 		}
 	}
+	if info.Interval <= 0 {
+		info.Interval = DefaultInterval
+	}
+	var dev devices.Device
 	if o.ADC != nil {
-		d.every, d.look = lookInput, o.loop(closedIsAlarm, info.ID, open, &errs)
+		dev = Watch(info, o.loop(closedIsAlarm, info.ID, open, &errs), lookInput, debounce)
 	} else {
-		d.every, d.look = lookPin, o.pin(closedIsAlarm, info.ID, b, &errs)
+		dev = Watch(info, o.pin(closedIsAlarm, info.ID, b, &errs), LookPin, debounce)
 	}
-	if d.info.Interval <= 0 {
-		d.info.Interval = 10 * time.Second
-	}
-	d.info.Metrics = []string{"contact"}
-	return d, errs.Err()
+	return dev, errs.Err()
 }
 
-func (o *Own) pin(closedIsAlarm bool, id string, b *bus.Buses, errs *conf.Errors) look {
+func (o *Own) pin(closedIsAlarm bool, id string, b *bus.Buses, errs *conf.Errors) Look {
 	pull := bus.PullUp
 	switch o.Pull.V {
 	case "", "up":
@@ -71,7 +71,7 @@ func (o *Own) pin(closedIsAlarm bool, id string, b *bus.Buses, errs *conf.Errors
 	return atPin(o.OnGPIO.Pin(b, errs, o.Pos, id), pull, closedIsAlarm)
 }
 
-func (o *Own) loop(closedIsAlarm bool, id string, open adc.Open, errs *conf.Errors) look {
+func (o *Own) loop(closedIsAlarm bool, id string, open adc.Open, errs *conf.Errors) Look {
 	for key, at := range map[string]conf.Pos{"line": o.Line.Pos, "chip": o.Chip.Pos, "pull": o.Pull.Pos} {
 		if at.Line != 0 {
 			errs.Add(at, "%s is given, and adc: a contact is wired to one of them", key)

@@ -44,25 +44,28 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
+// Times.
 const (
-	lookPin   = 20 * time.Millisecond
+	LookPin         = 20 * time.Millisecond // between looks at a line
+	DefaultInterval = 10 * time.Second      // after which an unchanged state is told again
+
 	lookInput = 100 * time.Millisecond
 )
 
-// state is what a look at the contact says.
-type state struct {
-	alarm   bool
-	quality telemetry.Quality
+// State is what a look at a contact says: on, off, or the fault Quality.
+type State struct {
+	Alarm   bool
+	Quality telemetry.Quality
 }
 
-// look looks once.
-type look func(ctx context.Context) (state, error)
+// Look looks once.
+type Look func(ctx context.Context) (State, error)
 
 // atPin reads the line; closed means low.
-func atPin(pin bus.Pin, pull bus.Pull, closedIsAlarm bool) look {
-	return func(ctx context.Context) (state, error) {
+func atPin(pin bus.Pin, pull bus.Pull, closedIsAlarm bool) Look {
+	return func(ctx context.Context) (State, error) {
 		high, err := pin.Read(ctx, pull)
-		return state{alarm: high != closedIsAlarm}, err
+		return State{Alarm: high != closedIsAlarm}, err
 	}
 }
 
@@ -79,42 +82,49 @@ const (
 )
 
 // judge says what a voltage at the input means.
-func (l *loop) judge(volts float64) state {
+func (l *loop) judge(volts float64) State {
 	if volts >= 0.999*l.supply {
-		return state{quality: telemetry.Open}
+		return State{Quality: telemetry.Open}
 	}
 	r := l.pullUp * volts / (l.supply - volts)
 	within := func(of float64) bool { return r > of*(1-near) && r < of*(1+near) }
 	switch {
 	case r < pinch*min(l.rest, l.alarm):
-		return state{quality: telemetry.Short}
+		return State{Quality: telemetry.Short}
 	case r > cutOff*max(l.rest, l.alarm):
-		return state{quality: telemetry.Open}
+		return State{Quality: telemetry.Open}
 	case within(l.rest):
-		return state{}
+		return State{}
 	case within(l.alarm):
-		return state{alarm: true}
+		return State{Alarm: true}
 	}
-	return state{quality: telemetry.BadFrame}
+	return State{Quality: telemetry.BadFrame}
 }
 
-func (l *loop) at(in adc.Input) look {
-	return func(ctx context.Context) (state, error) {
+func (l *loop) at(in adc.Input) Look {
+	return func(ctx context.Context) (State, error) {
 		volts, err := in.Volts(ctx)
 		if errors.Is(err, adc.ErrEnd) { // more than the range: the pull-up alone
-			return state{quality: telemetry.Open}, nil
+			return State{Quality: telemetry.Open}, nil
 		}
 		if err != nil {
-			return state{}, err
+			return State{}, err
 		}
 		return l.judge(volts), nil
 	}
 }
 
+// Watch is a device that looks every so often, and believes what has lasted for
+// debounce. info's Interval must be positive; its Metrics are filled in.
+func Watch(info devices.Info, look Look, every, debounce time.Duration) devices.Device {
+	info.Metrics = []string{"contact"}
+	return &device{info: info, look: look, every: every, debounce: debounce}
+}
+
 // device watches a contact.
 type device struct {
 	info     devices.Info
-	look     look
+	look     Look
 	every    time.Duration // between looks
 	debounce time.Duration
 }
@@ -125,7 +135,7 @@ func (d *device) Info() devices.Info { return d.info }
 const lost = 3
 
 func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telemetry.Point)) error {
-	var now, seen state // what is emitted, and what was seen last
+	var now, seen State // what is emitted, and what was seen last
 	var since, told time.Time
 	failed := 0
 	tick := time.NewTicker(max(clock.Wall(d.every), time.Millisecond))
@@ -161,9 +171,9 @@ func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telem
 	}
 }
 
-func (s state) point(at time.Time) telemetry.Point {
-	p := telemetry.Point{Metric: "contact", Time: at.UnixMilli(), Quality: s.quality}
-	if s.alarm {
+func (s State) point(at time.Time) telemetry.Point {
+	p := telemetry.Point{Metric: "contact", Time: at.UnixMilli(), Quality: s.Quality}
+	if s.Alarm {
 		p.Value = 1
 	}
 	return p

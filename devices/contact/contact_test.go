@@ -178,7 +178,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add(1.65)
 	f.Fuzz(func(t *testing.T, v float64) {
 		l := &loop{supply: 3.3, pullUp: 10_000, rest: 10_000, alarm: 3197}
-		if s := l.judge(v); s.quality.Fault() == false && !(v > 0.5 && v < 2) {
+		if s := l.judge(v); !s.Quality.Fault() && !(v > 0.5 && v < 2) {
 			t.Errorf("%g V: got %+v", v, s)
 		}
 	})
