@@ -35,8 +35,9 @@
 //     saturated or short in warm-up too.
 //   - open: Rs is ten times what clean air gives. The element or its wire is broken, or
 //     the heater is cold.
-//   - short: V is within 1 % of Vc. No gas does that.
-//   - saturated: more than the metric's range, or than the converter's.
+//   - short: V is within 1 % of Vc, where even pure gas would not bring it.
+//   - saturated: more than the metric's range, or than the converter's; or V is within
+//     1 % of Vc, and with this load gas could do that.
 //   - suspect: above the end of the published curve.
 //
 // # Heater cycle

@@ -111,6 +111,18 @@ func TestElementsThatAreNone(t *testing.T) {
 	}
 }
 
+// With a load that is large for the element, gas alone brings the voltage to the
+// supply. That is taken for gas, not for a broken wire.
+func TestTopOfALargeLoad(t *testing.T) {
+	s := sensor(t, "mq4", "gas.ch4", 400)
+	if _, q := s.Judge(4.99); q != telemetry.Saturated {
+		t.Errorf("got %v", q)
+	}
+	if _, q := sensor(t, "mq7", "co", 900).Judge(4.99); q != telemetry.Saturated {
+		t.Errorf("MQ-7: got %v", q)
+	}
+}
+
 func FuzzJudge(f *testing.F) {
 	f.Add(2.5, 10_000.0)
 	cat := telemetry.NewCatalogue(telemetry.LEL{})

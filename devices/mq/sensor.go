@@ -27,7 +27,8 @@ type Sensor struct {
 }
 
 const (
-	shortAt  = 0.99 // of Vc
+	topAt    = 0.99 // of Vc, beyond which a resistance cannot be told
+	pure     = 1e6  // ppm: more gas than that there is not
 	openAt   = 10   // times the clean-air resistance
 	burnOff  = time.Minute
 	coldOpen = 1e-4 // of Vc: no current at all
@@ -43,17 +44,24 @@ func (s *Sensor) Resistance(volts float64) float64 {
 // or why it is none.
 func (s *Sensor) Judge(volts float64) (float64, telemetry.Quality) {
 	v := volts * s.Divider
-	switch {
-	case v <= coldOpen*s.Supply: // the converter's offset may make it negative
+	if v <= coldOpen*s.Supply { // the converter's offset may make it negative
 		return 0, telemetry.Open
-	case v >= shortAt*s.Supply:
-		return 0, telemetry.Short
+	}
+	atTop := v >= topAt*s.Supply
+	if atTop {
+		volts = topAt * s.Supply / s.Divider
 	}
 	ratio := s.Resistance(volts) / s.R0
 	if ratio > openAt*s.Model.CleanAir {
 		return 0, telemetry.Open
 	}
 	ppm := float64(s.Gas.Curve.A * math.Pow(ratio, s.Gas.Curve.B))
+	switch {
+	case atTop && ppm > pure:
+		return 0, telemetry.Short
+	case atTop:
+		return 0, telemetry.Saturated
+	}
 	value, err := s.cat.Convert(ppm, "ppm", s.unit, s.Gas.Metric)
 	switch {
 	case err != nil || math.IsNaN(value):
