@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"weishao.dev/weishao/devices/actuator"
+	"weishao.dev/weishao/devices/actuator/mqttwire"
 	"weishao.dev/weishao/devices/replay"
 	"weishao.dev/weishao/devices/simulated"
 	"weishao.dev/weishao/gateway"
@@ -119,7 +121,8 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	if code, out, errs := call(t, "--check", "--config", write(t, dir, "gateway.yaml", string(text))); code != 0 || !strings.Contains(out, "no mistakes found") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	for _, v := range []any{gateway.Config{}, gateway.Device{}, simulated.Own{}, replay.Own{}} {
+	for _, v := range []any{gateway.Config{}, gateway.Device{}, simulated.Own{}, replay.Own{},
+		actuator.Config{}, actuator.OutputPin{}, actuator.InputPin{}, actuator.Coil{}, mqttwire.Output{}, mqttwire.Input{}} {
 		for _, key := range keys(reflect.TypeOf(v)) {
 			if !regexp.MustCompile(`(?m)(^[ #-]*|[{,] ?)` + key + `:`).Match(text) {
 				t.Errorf("docs/gateway.yaml does not show the key %q", key)
@@ -137,7 +140,11 @@ func keys(t reflect.Type) (list []string) {
 		return nil
 	}
 	for field := range t.Fields() {
-		if key := field.Tag.Get("yaml"); key != "" && key != "-" {
+		switch key := field.Tag.Get("yaml"); key {
+		case "", "-":
+		case ",inline":
+			list = append(list, keys(field.Type)...)
+		default:
 			list = append(append(list, key), keys(field.Type)...)
 		}
 	}

@@ -19,12 +19,17 @@ import (
 // Kinds are the kinds of devices that a gateway's configuration may name. A new map
 // for each gateway: replayed files are read once and shared within it.
 func Kinds(catalogue *telemetry.Catalogue, log *slog.Logger) map[string]gateway.Factory {
+	return kindsOn(newWiring(bus.Host()), catalogue, log)
+}
+
+func kindsOn(w *wiring, catalogue *telemetry.Catalogue, log *slog.Logger) map[string]gateway.Factory {
 	recordings := recordings{catalogue: catalogue, files: map[recording]*replay.File{}}
 	kinds := map[string]gateway.Factory{
 		"simulated": simulatedDevice,
 		"replay":    recordings.device,
 	}
-	maps.Copy(kinds, newHardware(catalogue, bus.New(bus.Host())).kinds())
+	maps.Copy(kinds, newHardware(catalogue, w.buses).kinds())
+	maps.Copy(kinds, newSerialHardware().kinds(catalogue))
 	maps.Copy(kinds, mqttKinds(catalogue, log))
 	return kinds
 }

@@ -18,6 +18,8 @@ var Version = "0.1.0-dev"
 const help = `weishao-gateway reads sensors and carries their readings to a Weishao hub.
 
 Usage: weishao-gateway --config FILE [--check]
+       weishao-gateway actuators --config FILE
+       weishao-gateway reset|silence|trip NAME --config FILE    of a valve, siren or relay
 
 It needs one YAML file, in which every mistake is reported as file:line:column
 before anything starts. The smallest is
@@ -43,6 +45,11 @@ Flags:
 // Main runs the gateway until ctx ends, and returns the process's exit code: 0
 // stopped as asked, 1 failed, 2 called or configured wrongly.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		if _, ok := commands[args[0]]; ok {
+			return speak(ctx, args[0], args[1:], stdout, stderr)
+		}
+	}
 	flags := flag.NewFlagSet("weishao-gateway", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "the gateway's configuration `FILE`")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"weishao.dev/weishao/devices/actuator"
+	"weishao.dev/weishao/devices/bus"
 	"weishao.dev/weishao/gateway"
 	"weishao.dev/weishao/gateway/edgerules"
 	"weishao.dev/weishao/internal/conf"
@@ -42,6 +44,9 @@ func Run(ctx context.Context, file string, log *slog.Logger) error {
 		others.Go(func() { serve(ctx) })
 	}
 	others.Go(func() { p.watch.Run(ctx) })
+	if len(p.watch.Actuators()) > 0 {
+		others.Go(func() { serveControl(ctx, p.cfg.Control.V, p.watch, log) })
+	}
 	others.Go(func() { systemd.FromEnv().Guard(ctx, log, health(g)) })
 	err = g.Run(ctx)
 	stop()
@@ -64,6 +69,7 @@ func Check(file string, out io.Writer) error {
 	for _, d := range infos {
 		fmt.Fprintf(out, "%-24s %-18s every %-6s %s\n", d.ID, d.Placement, d.Interval, strings.Join(d.Metrics, ", "))
 	}
+	describeActuators(out, p.watch)
 	fmt.Fprintf(out, "%s: %s/%s, %d devices; no mistakes found\n", file, p.cfg.Group.V, p.cfg.Node.V, len(infos))
 	return nil
 }
@@ -76,8 +82,12 @@ type parts struct {
 }
 
 func load(file string, log *slog.Logger) (*parts, error) {
+	return loadOn(newWiring(bus.Host()), file, log)
+}
+
+func loadOn(wiring *wiring, file string, log *slog.Logger) (*parts, error) {
 	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
-	kinds := Kinds(catalogue, log)
+	kinds := kindsOn(wiring, catalogue, log)
 	cfg, err := gateway.Load(file, kinds)
 	if err != nil {
 		return nil, err
@@ -87,11 +97,22 @@ func load(file string, log *slog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	watch, err := edgerules.New(edgerules.Config{Files: files, Catalogue: catalogue, Log: log})
+	dir := filepath.Dir(file)
+	actuators, err := actuator.Build(file, cfg.Actuators, actuator.Deps{Log: log, Dir: cfg.State.V, Wires: wiring.wires(dir)})
 	if err != nil {
 		return nil, err
 	}
-	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: filepath.Dir(file), Catalogue: catalogue, Urgent: watch.Urgent}
+	watch, err := edgerules.New(edgerules.Config{Files: files, Catalogue: catalogue, Log: log, Actuators: actuators})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkActuators(cfg, watch); err != nil {
+		return nil, err
+	}
+	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: dir, Catalogue: catalogue, Urgent: watch.Urgent}
+	for _, a := range actuators {
+		deps.Devices = append(deps.Devices, a.Device())
+	}
 	return &parts{cfg, deps, watch}, nil
 }
 
