@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -252,30 +251,6 @@ func runToken(c *call) error {
 	}
 	fmt.Fprintln(c.stdout, reply.Secret)
 	return nil
-}
-
-const enrolHelp = `
-Gives a gateway its credentials and prints them once, as JSON, beside the
-running hub. Enrolling a gateway again replaces its password and ends its
-connection. The gateway may publish below its own node only.`
-
-func runEnrol(c *call) error {
-	file := c.flags.String("config", "", "the hub's configuration `FILE`")
-	group := c.flags.String("group", "", "the gateway's `GROUP`")
-	node := c.flags.String("node", "", "the gateway's `NODE`")
-	if err := c.parse(0, 0); err != nil {
-		return err
-	}
-	if err := errors.Join(need("config", *file), need("group", *group), need("node", *node)); err != nil {
-		return usageError(err.Error())
-	}
-	var reply Enrolment
-	if err := c.ask(*file, "/gateway-enrol", enrolRequest{Group: *group, Node: *node}, &reply); err != nil {
-		return err
-	}
-	enc := json.NewEncoder(c.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(reply)
 }
 
 const revokeHelp = `

@@ -50,6 +50,9 @@ type MQTTConfig struct {
 	Addr conf.At[string] `yaml:"addr"` // default 127.0.0.1:1883
 	Cert conf.At[string] `yaml:"cert"`
 	Key  conf.At[string] `yaml:"key"`
+
+	URL      conf.At[string] `yaml:"url"`       // how gateways reach it, for enrolment; default its address, under this machine's name
+	ClientCA conf.At[string] `yaml:"client_ca"` // authorities of gateways' certificates, which then every gateway must have
 }
 
 // BrokerConfig is a broker that the hub connects to instead of its own.
@@ -135,7 +138,7 @@ func (c *HubConfig) resolve(dir string) {
 	if c.Log.MaxAge.V == 0 {
 		c.Log.MaxAge.V = conf.Duration(defaultLogAge)
 	}
-	for _, p := range []*string{&c.Data, &c.Site.V, &c.HTTP.Cert.V, &c.HTTP.Key.V, &c.MQTT.Cert.V, &c.MQTT.Key.V} {
+	for _, p := range []*string{&c.Data, &c.Site.V, &c.HTTP.Cert.V, &c.HTTP.Key.V, &c.MQTT.Cert.V, &c.MQTT.Key.V, &c.MQTT.ClientCA.V} {
 		abs(p)
 	}
 	for i := range c.Rules {
@@ -173,6 +176,12 @@ func (c *HubConfig) check() error {
 	}
 	pair("http", c.HTTP.Cert, c.HTTP.Key)
 	pair("mqtt", c.MQTT.Cert, c.MQTT.Key)
+	if c.MQTT.URL.V != "" {
+		checkURL(&errs, c.MQTT.URL, "tcp", "ssl", "ws", "wss")
+	}
+	if c.MQTT.ClientCA.V != "" && c.MQTT.Cert.V == "" {
+		errs.Add(c.MQTT.ClientCA.Pos, "a client_ca is for TLS: give mqtt a cert and a key")
+	}
 	if c.HTTP.URL.V != "" {
 		checkURL(&errs, c.HTTP.URL, "http", "https")
 	}

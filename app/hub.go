@@ -54,6 +54,7 @@ type Hub struct {
 	listener  net.Listener // of the pages
 
 	mqttCert, httpCert *certificate
+	clientCA           *clientCA // whose certificates gateways must have; nil: none
 	secrets            secrets
 	head               uint64 // the log's end when the hub had started
 }
@@ -82,11 +83,12 @@ func OpenHub(ctx context.Context, cfg *HubConfig, logger *slog.Logger) (*Hub, er
 
 // readFiles finds every mistake in what people wrote before anything is touched.
 func (h *Hub) readFiles(context.Context) error {
-	var errs [4]error
+	var errs [5]error
 	h.inputs, errs[0] = readInputs(h.cfg)
 	h.mqttCert, errs[1] = loadCertificate(h.cfg.MQTT.Cert, h.cfg.MQTT.Key, h.log)
 	h.httpCert, errs[2] = loadCertificate(h.cfg.HTTP.Cert, h.cfg.HTTP.Key, h.log)
 	h.secrets, errs[3] = readSecrets(h.cfg)
+	h.clientCA, errs[4] = loadClientCA(h.cfg.MQTT.ClientCA)
 	if err := together(errs[:]...); err != nil {
 		return err
 	}
@@ -143,6 +145,14 @@ func (h *Hub) MQTT() string {
 		scheme = "ssl"
 	}
 	return scheme + "://" + reachable(h.server.Addr(), h.ownName())
+}
+
+// gatewaysURL is where gateways elsewhere connect.
+func (h *Hub) gatewaysURL() string {
+	if h.cfg.Broker == nil && h.cfg.MQTT.URL.V != "" {
+		return h.cfg.MQTT.URL.V
+	}
+	return h.MQTT()
 }
 
 // ownName is what others may call this machine.
@@ -222,6 +232,11 @@ func (h *Hub) reload(ctx context.Context) (string, error) {
 			continue
 		}
 		if err := c.load(h.log); err != nil {
+			return "", err
+		}
+	}
+	if h.clientCA != nil {
+		if err := h.clientCA.load(); err != nil {
 			return "", err
 		}
 	}

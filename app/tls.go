@@ -62,3 +62,40 @@ func authorities(file conf.At[string]) (*x509.CertPool, error) {
 	}
 	return pool, nil
 }
+
+// clientCA is those whose certificates gateways must have, read again on reload.
+type clientCA struct {
+	file    conf.At[string]
+	current atomic.Pointer[x509.CertPool]
+}
+
+// loadClientCA is nil where none is configured.
+func loadClientCA(file conf.At[string]) (*clientCA, error) {
+	if file.V == "" {
+		return nil, nil
+	}
+	c := &clientCA{file: file}
+	return c, c.load()
+}
+
+func (c *clientCA) load() error {
+	pool, err := authorities(c.file)
+	if err == nil {
+		c.current.Store(pool)
+	}
+	return err
+}
+
+// require has a server ask for certificates and verify those that are given, by the
+// present authorities. Whose they must be is the broker's to say, which alone knows
+// who connects.
+func (c *clientCA) require(t *tls.Config) {
+	t.ClientAuth = tls.VerifyClientCertIfGiven
+	t.ClientCAs = c.current.Load()
+	base := t.Clone()
+	t.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := base.Clone()
+		now.ClientCAs = c.current.Load()
+		return now, nil
+	}
+}

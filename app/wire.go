@@ -71,6 +71,10 @@ func (h *Hub) openBroker(context.Context) (err error) {
 		if h.mqttCert != nil {
 			cfg.TLS = h.mqttCert.config()
 		}
+		if h.clientCA != nil {
+			h.clientCA.require(cfg.TLS)
+			cfg.RequireCert = true
+		}
 	}
 	if h.server, err = broker.StartEmbedded(cfg); err != nil {
 		if used := inUse(h.cfg.Data, err); used != nil {
@@ -279,7 +283,7 @@ func (h *Hub) openControl(context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &control{access: h.access, mqtt: h.MQTT, link: h.SignInLink, reload: h.Reload, kick: h.server.Kick}
+	c := &control{access: h.access, mqtt: h.gatewaysURL, ca: func() string { return trustee(h.mqttCert) }, link: h.SignInLink, reload: h.Reload, kick: h.server.Kick}
 	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second}
 	h.work.parts = append(h.work.parts, part{"control socket", server.Shutdown})
 	go func() {

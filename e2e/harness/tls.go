@@ -42,11 +42,22 @@ func NewCA(t testing.TB) *CA {
 // Issue makes a certificate for 127.0.0.1 and its key, in files below dir.
 func (ca *CA) Issue(t testing.TB, dir string) (certFile, keyFile string) {
 	t.Helper()
+	return ca.issue(t, dir, &x509.Certificate{Subject: pkix.Name{CommonName: "hub"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+}
+
+// IssueClient makes a certificate for one who connects, and its key.
+func (ca *CA) IssueClient(t testing.TB, dir, name string) (certFile, keyFile string) {
+	t.Helper()
+	return ca.issue(t, dir, &x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+func (ca *CA) issue(t testing.TB, dir string, template *x509.Certificate) (certFile, keyFile string) {
+	t.Helper()
 	key := newKey(t)
-	cert := ca.sign(t, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "hub"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, ca.cert, key)
+	template.SerialNumber, template.KeyUsage = big.NewInt(time.Now().UnixNano()), x509.KeyUsageDigitalSignature
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(90*24*time.Hour)
+	cert := ca.sign(t, template, ca.cert, key)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
@@ -87,8 +98,9 @@ func (ca *CA) Config() *tls.Config {
 	return &tls.Config{RootCAs: pool}
 }
 
-// NewTLSHub is NewHub with certificates for pages and gateways.
-func NewTLSHub(t testing.TB, ca *CA) *Hub {
+// NewTLSHub is NewHub with certificates for pages and gateways. more are further keys
+// of mqtt.
+func NewTLSHub(t testing.TB, ca *CA, more ...string) *Hub {
 	t.Helper()
 	h := &Hub{Dir: t.TempDir(), HTTP: FreeAddr(t), MQTT: FreeAddr(t), bin: filepath.Join(Programs(t), "weishao")}
 	h.API.URL = "https://" + h.HTTP
@@ -96,7 +108,7 @@ func NewTLSHub(t testing.TB, ca *CA) *Hub {
 	t.Cleanup(transport.CloseIdleConnections)
 	h.API.Client = &http.Client{Transport: transport}
 	cert, key := ca.Issue(t, h.Dir)
-	h.begin(t, fmt.Sprintf("data: data\nhttp: {addr: %q, cert: %q, key: %q}\nmqtt: {addr: %q, cert: %q, key: %q}\n", h.HTTP, cert, key, h.MQTT, cert, key))
+	h.begin(t, fmt.Sprintf("data: data\nhttp: {addr: %q, cert: %q, key: %q}\nmqtt: {addr: %q, cert: %q, key: %q%s}\n", h.HTTP, cert, key, h.MQTT, cert, key, strings.Join(append([]string{""}, more...), ", ")))
 	return h
 }
 
@@ -107,8 +119,8 @@ func NewTLSMosquitto(t testing.TB, ca *CA, gateways ...Credentials) *Mosquitto {
 }
 
 // UseTLS rewrites the gateway's configuration: it connects over TLS, and trusts an
-// authority, or without one those whom the system trusts.
-func (g *Gateway) UseTLS(t testing.TB, ca *CA) {
+// authority, or without one those whom the system trusts. more are further keys of mqtt.
+func (g *Gateway) UseTLS(t testing.TB, ca *CA, more ...string) {
 	t.Helper()
 	text, err := os.ReadFile(g.Config)
 	if err != nil {
@@ -117,6 +129,9 @@ func (g *Gateway) UseTLS(t testing.TB, ca *CA) {
 	to := "mqtt: {"
 	if ca != nil {
 		to += fmt.Sprintf("ca: %q, ", ca.File)
+	}
+	for _, m := range more {
+		to += m + ", "
 	}
 	WriteFile(t, g.Dir, filepath.Base(g.Config), strings.NewReplacer("mqtt: {", to, "tcp://", "ssl://").Replace(string(text)))
 }

@@ -43,6 +43,8 @@ type gatekeeper struct {
 	secret  string // password of the hub's own connections, new at every start
 	rejects *rejects
 
+	requireCert bool // a gateway's certificate must have its name
+
 	accounts map[string]*server.Account
 	alive    func(connection uint64) bool
 
@@ -110,6 +112,9 @@ func (g *gatekeeper) checkGateway(c server.ClientAuthentication, opts *server.Cl
 	if !g.creds.CheckGateway(opts.Username, opts.Password) {
 		return "unknown user name or wrong password"
 	}
+	if g.requireCert && certName(c) != opts.Username {
+		return "no certificate with the user name as its common name"
+	}
 	if !g.claim(id, opts.Username, c.GetID()) {
 		return "the client ID belongs to another gateway"
 	}
@@ -119,6 +124,16 @@ func (g *gatekeeper) checkGateway(c server.ClientAuthentication, opts *server.Cl
 		Permissions: permissionsOf(group, node),
 	})
 	return ""
+}
+
+// certName is the common name of the connection's certificate, verified in the
+// handshake; "" without one.
+func certName(c server.ClientAuthentication) string {
+	state := c.GetTLSConnectionState()
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return ""
+	}
+	return state.PeerCertificates[0].Subject.CommonName
 }
 
 // claim binds a client ID to a connection of user. It is refused while a live

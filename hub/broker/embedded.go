@@ -35,6 +35,10 @@ type EmbeddedConfig struct {
 	Addr string
 	// TLS, if not nil, is required of every MQTT client.
 	TLS *tls.Config
+	// RequireCert lets only those in whose certificate, verified by TLS.ClientCAs, has
+	// their user name "group/node" as its common name; TLS must ask for one and verify it
+	// if it is given (the hub's own announcer has none). The password is needed too.
+	RequireCert bool
 	// Credentials lets gateways in. Needed with Addr.
 	Credentials Credentials
 	// OnReject is told of everything the broker refuses: by which gateway
@@ -63,6 +67,9 @@ var _ Conn = (*Embedded)(nil)
 
 // StartEmbedded starts the broker and returns when it takes connections.
 func StartEmbedded(cfg EmbeddedConfig) (_ *Embedded, err error) {
+	if cfg.RequireCert && cfg.TLS == nil {
+		return nil, errors.New("broker: certificates are required of gateways, but there is no TLS")
+	}
 	if cfg.Addr != "" && cfg.Credentials == nil {
 		return nil, errors.New("broker: MQTT needs credentials to let gateways in by")
 	}
@@ -71,6 +78,7 @@ func StartEmbedded(cfg EmbeddedConfig) (_ *Embedded, err error) {
 	}
 	e := &Embedded{cfg: cfg, rej: newRejects(cfg.Log, cfg.OnReject)}
 	e.gate = newGatekeeper(cfg.Credentials, e.rej)
+	e.gate.requireCert = cfg.RequireCert
 	e.rej.userOf = e.gate.userOf
 	defer func() {
 		if err != nil {
