@@ -6,15 +6,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"weishao.dev/weishao/internal/sqlite"
 )
 
 var (
@@ -68,76 +63,11 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {
-	// SQLite gives its -wal and -shm files the mode of this one.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if s.db, err = connect(path); err != nil {
-		return err
-	}
-	var version string
-	if err := s.db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
-		return err
-	}
-	if err := checkVersion(version); err != nil {
-		return err
-	}
-	if err := migrate(ctx, s.db); err != nil {
+	// Few connections: writers wait for each other in SQLite, readers wait for nobody.
+	if s.db, err = sqlite.Open(ctx, path, migrations, 4); err != nil {
 		return err
 	}
 	return s.loadGateways(ctx)
-}
-
-// connect opens the file with few connections: writers wait for each other in
-// SQLite, readers wait for nobody.
-func connect(path string) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	u := url.URL{Scheme: "file", Path: abs, RawQuery: url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
-		"_txlock": {"immediate"},
-	}.Encode()}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
-	return db, nil
-}
-
-// checkVersion refuses versions with the WAL-reset bug, which can lose
-// transactions that were committed: here, a revocation.
-func checkVersion(version string) error {
-	var major, minor, patch int
-	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
-		return fmt.Errorf("SQLite version %q cannot be read: %w", version, err)
-	}
-	if (major*1000+minor)*1000+patch < 3_051_003 {
-		return fmt.Errorf("SQLite %s can lose commits when its log is reset: build with 3.51.3 or later", version)
-	}
-	return nil
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("reading the schema's migrations: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the schema: %w", err)
-	}
-	return nil
 }
 
 // inTx runs f in a transaction.

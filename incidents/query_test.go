@@ -167,14 +167,3 @@ func TestDurabilitySettings(t *testing.T) {
 		t.Error("a reader's connection may write")
 	}
 }
-
-func TestOlder(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{{"3.51.2", "3.51.3", true}, {"3.51.3", "3.51.3", false}, {"3.52", "3.51.3", false}, {"3.9.9", "3.51.3", true}} {
-		if got := older(c.a, c.b); got != c.want {
-			t.Errorf("older(%s, %s) = %v", c.a, c.b, got)
-		}
-	}
-}

@@ -6,20 +6,14 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
 	"weishao.dev/weishao/incidents/notify"
+	"weishao.dev/weishao/internal/sqlite"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -47,10 +41,6 @@ type Store struct {
 	wakers  wakers
 	running atomic.Bool
 }
-
-// minSQLite is the first version without the WAL-reset bug, which can lose
-// committed transactions.
-const minSQLite = "3.51.3"
 
 // Open opens or makes the database file and brings its schema up to date. Its
 // folder must exist. Nothing is paged until Run.
@@ -86,26 +76,10 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {
-	// The file holds names and telephone numbers' uses: nobody else reads it.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	if s.db, err = sqlite.Open(ctx, path, migrations, 1); err != nil {
 		return fmt.Errorf("opening the incident database: %w", err)
 	}
-	f.Close()
-	if s.db, err = connect(path, false); err != nil {
-		return err
-	}
-	if s.ro, err = connect(path, true); err != nil {
-		return err
-	}
-	var version string
-	if err := s.db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
-		return err
-	}
-	if older(version, minSQLite) {
-		return fmt.Errorf("SQLite %s loses commits when its log is reset: build with %s or later", version, minSQLite)
-	}
-	if err := migrate(ctx, s.db); err != nil {
+	if s.ro, err = sqlite.Connect(path, 4, "query_only(1)"); err != nil {
 		return err
 	}
 	var pos int64
@@ -114,65 +88,6 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	}
 	s.pos.Store(uint64(pos))
 	return nil
-}
-
-// connect opens the writer with its one connection, or readers that cannot write.
-func connect(path string, readers bool) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
-	if readers {
-		q["_pragma"] = append(q["_pragma"], "query_only(1)")
-	} else {
-		q.Set("_txlock", "immediate")
-	}
-	u := url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, err
-	}
-	n := 1
-	if readers {
-		n = 4
-	}
-	db.SetMaxOpenConns(n)
-	db.SetMaxIdleConns(n)
-	return db, nil
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("reading the schema's migrations: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the schema: %w", err)
-	}
-	return nil
-}
-
-// older compares versions of the form 3.51.3.
-func older(a, b string) bool {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range max(len(as), len(bs)) {
-		var x, y int
-		if i < len(as) {
-			x, _ = strconv.Atoi(as[i])
-		}
-		if i < len(bs) {
-			y, _ = strconv.Atoi(bs[i])
-		}
-		if x != y {
-			return x < y
-		}
-	}
-	return false
 }
 
 // Close ends all subscriptions and closes the database. Run must have returned.

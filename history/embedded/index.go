@@ -5,11 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"weishao.dev/weishao/internal/sqlite"
 )
 
 // schema of index.db. A roll-up's key is series<<24 | hour, so that a series'
@@ -32,14 +31,10 @@ type index struct {
 }
 
 func openIndex(path string) (*index, error) {
-	dsn := (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: url.Values{
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "cache_size(-1000)"},
-	}.Encode()}).String()
-	db, err := sql.Open("sqlite", dsn)
+	db, err := sqlite.Connect(path, 4, "cache_size(-1000)")
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(4)
 	x := &index{db: db}
 	if err := x.init(); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -48,17 +43,6 @@ func openIndex(path string) (*index, error) {
 }
 
 func (x *index) init() error {
-	var major, minor, patch int
-	var version string
-	if err := x.db.QueryRow(`SELECT sqlite_version()`).Scan(&version); err != nil {
-		return err
-	}
-	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
-		return fmt.Errorf("SQLite version %q: %w", version, err)
-	}
-	if major*1_000_000+minor*1000+patch <= 3_051_002 {
-		return fmt.Errorf("SQLite %s can lose commits when its WAL is reset: build with 3.51.3 or newer", version)
-	}
 	if _, err := x.db.Exec(schema); err != nil {
 		return err
 	}
