@@ -81,3 +81,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// Pace is when the next sample of a burst is due: at the first multiple of every after
+// now. What a late timer has missed is left out: a conversion that is read twice says
+// nothing new.
+func Pace(now, every time.Duration) time.Duration { return (now/every + 1) * every }

@@ -170,7 +170,7 @@ func (in *input) Burst(ctx context.Context, length time.Duration) (samples []adc
 		return nil, devices.Fault(telemetry.NoResponse, err)
 	}
 	began := time.Now()
-	for due := time.Duration(0); due <= length; due += every {
+	for due := time.Duration(0); due <= length; due = adc.Pace(time.Since(began), every) {
 		if err := adc.Sleep(ctx, due-time.Since(began)); err != nil {
 			return nil, devices.Fault(telemetry.NoResponse, err)
 		}

@@ -138,17 +138,16 @@ func (in *input) Volts(ctx context.Context) (float64, error) {
 
 func (in *input) Burst(ctx context.Context, length time.Duration) (samples []adc.Sample, err error) {
 	began := time.Now()
-	for due := time.Duration(0); due <= length; {
+	for due := time.Duration(0); due <= length; due = adc.Pace(time.Since(began), every) {
+		if err := adc.Sleep(ctx, due-time.Since(began)); err != nil {
+			return nil, devices.Fault(telemetry.NoResponse, err)
+		}
 		at := time.Since(began)
 		v, err := in.Volts(ctx)
 		if err != nil {
 			return nil, err
 		}
 		samples = append(samples, adc.Sample{At: at, Volts: v})
-		due = max(due+every, time.Since(began)) // a timer that is late costs a sample, not the pace
-		if err := adc.Sleep(ctx, due-time.Since(began)); err != nil {
-			return nil, devices.Fault(telemetry.NoResponse, err)
-		}
 	}
 	return samples, nil
 }

@@ -16,7 +16,7 @@ type Input struct {
 	Rate   float64                        // samples a second of a burst, default 860
 	Step   float64                        // V; results are whole steps; 0: exact
 	Smooth bool                           // each conversion averages over its length, as a delta-sigma converter's does
-	Jitter func(i int) time.Duration      // how late sample i is taken; nil: none
+	Late   func() time.Duration           // by how much a timer is late; nil: not at all
 	Wave   func(at time.Duration) float64 // V over the time since the burst began; nil: Set's
 
 	mu     sync.Mutex
@@ -65,16 +65,13 @@ func (in *Input) Burst(_ context.Context, length time.Duration) (samples []adc.S
 		rate = 860
 	}
 	every := time.Duration(float64(time.Second) / rate)
-	for i := 0; ; i++ {
-		at := time.Duration(i) * every
-		if at > length {
-			return samples, nil
-		}
-		if in.Jitter != nil {
-			at += in.Jitter(i)
+	for at := time.Duration(0); at <= length; at = adc.Pace(at, every) {
+		if in.Late != nil {
+			at += in.Late()
 		}
 		samples = append(samples, adc.Sample{At: at, Volts: in.convert(at, every)})
 	}
+	return samples, nil
 }
 
 func (in *Input) convert(at, every time.Duration) float64 {

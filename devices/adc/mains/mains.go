@@ -17,15 +17,18 @@
 // the fundamental reads 0.6 % low, the 5th harmonic 13 %, the 9th 39 %. The pulses of
 // a charger without power factor correction consist of such harmonics. The
 // fundamental's part is corrected (Damping); the errors that remain, from this
-// package's tests, on synthetic waveforms, 50 Hz, ten cycles, timer jitter up to
-// 0.2 ms, quantised:
+// package's tests, on synthetic waveforms, 50 Hz, ten cycles, timers up to 0.6 ms
+// late, quantised:
 //
-//	waveform                     ads1115      ads1015     mcp3208
-//	                             860/s        3300/s      4000/s
-//	sine                         ±0.5 %       ±0.5 %      ±0.5 %
-//	charger, crest factor 2.5    −6 to −2     ±1.6        ±1.3
-//	charger, crest factor 3      −10 to −6    −2 to 0.5   −1.6 to 1
-//	charger, crest factor 3.4    −15 to −10   −3 to 0     −2 to 1
+//	waveform                     ads1115      ads1015      mcp3208
+//	                             860/s        3300/s       4000/s
+//	sine                         ±0.5 %       ±0.5 %       ±0.5 %
+//	charger, crest factor 2.5    −7 to −1.5   ±1.5         ±1.5
+//	charger, crest factor 3      −12 to −5    −2.5 to 1    −2 to 1.5
+//	charger, crest factor 3.4    −18 to −8    −3.5 to 1.5  −3 to 2.5
+//
+// The rates are the most there is: a timer that is late costs samples, and on an
+// ordinary Linux half of 4000 a second were reached. The table has that in it.
 package mains
 
 import (

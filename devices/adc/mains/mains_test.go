@@ -46,13 +46,12 @@ var converters = []struct {
 	{"mcp3208", 4000, false, 3.3 / 4096, 0},
 }
 
-func measure(t *testing.T, in *adctest.Input, wave func(time.Duration) float64, seed uint64) Wave {
+func measure(t *testing.T, in *adctest.Input, wave func(time.Duration) float64, late time.Duration, seed uint64) Wave {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 1))
 	start := time.Duration(r.Int64N(int64(20 * time.Millisecond)))
 	in.Wave = func(at time.Duration) float64 { return 1.65 + wave(at+start) }
-	every := time.Duration(float64(time.Second) / in.Rate)
-	in.Jitter = func(int) time.Duration { return time.Duration(r.Int64N(int64(min(every/2, 200*time.Microsecond)))) }
+	in.Late = func() time.Duration { return time.Duration(r.Int64N(int64(late))) }
 	s, err := in.Burst(t.Context(), Length(50, 10))
 	if err != nil {
 		t.Fatal(err)
@@ -74,17 +73,18 @@ func TestErrors(t *testing.T) {
 		within [3][2]float64 // % from, to, by converter
 	}{
 		{"sine", func(hz float64) func(time.Duration) float64 { return sine(hz, peak) }, peak / math.Sqrt2, [3][2]float64{{-0.5, 0.5}, {-0.5, 0.5}, {-0.5, 0.5}}},
-		{"crest 2.5", charger(2.5, peak), peak / 2.5, [3][2]float64{{-6, -2}, {-1.6, 1.6}, {-1.3, 1.3}}},
-		{"crest 3", charger(3, peak), peak / 3, [3][2]float64{{-10, -6}, {-2, 0.5}, {-1.6, 1}}},
-		{"crest 3.4", charger(3.4, peak), peak / 3.4, [3][2]float64{{-15, -10}, {-3, 0}, {-2, 1}}},
+		{"crest 2.5", charger(2.5, peak), peak / 2.5, [3][2]float64{{-7, -1.5}, {-1.5, 1.5}, {-1.5, 1.5}}},
+		{"crest 3", charger(3, peak), peak / 3, [3][2]float64{{-12, -5}, {-2.5, 1}, {-2, 1.5}}},
+		{"crest 3.4", charger(3.4, peak), peak / 3.4, [3][2]float64{{-18, -8}, {-3.5, 1.5}, {-3, 2.5}}},
 	} {
 		for i, conv := range converters {
 			t.Run(c.name+" "+conv.name, func(t *testing.T) {
+				late := 600 * time.Microsecond
 				low, high := 1e9, -1e9
 				for seed := range uint64(40) {
 					hz := []float64{50, 49.8, 50.2, 49.5, 50.5}[seed%5]
 					in := adctest.Input{Rate: conv.rate, Smooth: conv.smooth, Step: conv.step}
-					w := measure(t, &in, c.wave(hz), seed)
+					w := measure(t, &in, c.wave(hz), late, seed)
 					e := 100 * (w.RMS/Damping(50, conv.damped)/c.rms - 1)
 					low, high = min(low, e), max(high, e)
 				}
