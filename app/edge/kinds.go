@@ -29,7 +29,7 @@ func kindsOn(w *wiring, catalogue *telemetry.Catalogue, log *slog.Logger) map[st
 		"replay":    recordings.device,
 	}
 	maps.Copy(kinds, newHardware(catalogue, w.buses).kinds())
-	maps.Copy(kinds, newSerialHardware().kinds(catalogue))
+	maps.Copy(kinds, serialKinds(w.lines, w.modbus, catalogue))
 	maps.Copy(kinds, mqttKinds(catalogue, log))
 	return kinds
 }
