@@ -209,6 +209,7 @@ func (e *Engine) deviceBirth(x *record.DeviceBirth) {
 	isNew := e.byID[x.Device] == nil
 	d := e.device(x.Device)
 	d.heard = max(d.heard, e.listen)
+	d.lose(x.Metrics, e.listen)
 	news := d.learn(x.Metrics...)
 	if d.announced != x.Placement || d.stated != x.IntervalMS {
 		d.announced, d.stated = x.Placement, x.IntervalMS

@@ -195,6 +195,16 @@ func (e *Engine) over(held **Verdict, reason string) {
 	*held = nil
 }
 
+// lose notes that a device measures no other metrics any more: one that was in fault
+// and is gone would be so for ever.
+func (d *device) lose(metrics []string, listen int64) {
+	was := len(d.bad)
+	d.bad = slices.DeleteFunc(d.bad, func(f failing) bool { return !slices.Contains(metrics, f.Metric) })
+	if was > 0 && len(d.bad) == 0 {
+		d.good = listen
+	}
+}
+
 // judge follows which metrics of a device are in fault.
 func (d *device) judge(p *telemetry.Point, listen, arrival int64) {
 	bad := p.Quality.Fault()

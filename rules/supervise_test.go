@@ -263,3 +263,16 @@ func TestADeviceThatWasTakenOutOfTheSite(t *testing.T) {
 		t.Errorf("a replay says\n%s\nwant\n%s", got, want)
 	}
 }
+
+func TestAFaultEndsWithItsMetric(t *testing.T) {
+	w := newWorld(t, gasRule)
+	w.born("g/n/d", 60_000, "gas.ch4", "temperature")
+	for range 4 {
+		w.apply(w.now+10_000, faults("g/n/d", "temperature", w.now, telemetry.Open), reading("g/n/d", "gas.ch4", w.now, 1), &record.Tick{})
+	}
+	w.born("g/n/d", 60_000, "gas.ch4")
+	for range 7 {
+		w.apply(w.now+10_000, reading("g/n/d", "gas.ch4", w.now, 1), &record.Tick{})
+	}
+	w.want("raise fault (open) at 40 since 10", "clear fault at 100 since 10 until 100")
+}
