@@ -29,10 +29,10 @@ func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telem
 	defer timer.Stop()
 	for {
 		messages, up, since := in.take()
+		r.connection(up, since)
 		for _, m := range messages {
 			d.emit(r.message(m), emit)
 		}
-		r.connection(up, since)
 		now, was := clock.Now(), r.absence
 		points, next := r.tick(now)
 		d.emit(points, emit)

@@ -9,17 +9,17 @@ import (
 
 // Fed is a device that is given messages without a broker.
 type Fed struct {
-	r   rules
-	Now time.Time
+	r    rules
+	link uint64
+	Now  time.Time
 }
 
 // Feed takes a device at a time at which its connection has been there for a minute.
 func Feed(d devices.Device, now time.Time) *Fed {
 	x := d.(*device)
-	f := &Fed{r: x.rules, Now: now}
+	f := &Fed{r: x.rules, Now: now, link: 1}
 	f.r.speaker, f.r.topics = x.speaker, x.speaker.Topics()
 	f.r.connection(true, now.Add(-time.Minute))
-	f.r.link = 1
 	return f
 }
 
@@ -38,12 +38,15 @@ func (f *Fed) take(m Message) []telemetry.Point {
 	if !matchesAny(t.Data, m.Topic) && !matchesAny(t.Presence, m.Topic) {
 		return nil
 	}
-	m.At, m.Link = f.Now, f.r.link
+	m.At, m.Link = f.Now, f.link
 	return append(f.r.message(m), f.Wait(0)...)
 }
 
 // Reconnected says that there is a new connection.
-func (f *Fed) Reconnected() { f.r.link++; f.r.first = true; f.r.connection(true, f.Now) }
+func (f *Fed) Reconnected() {
+	f.link++
+	f.r.connection(true, f.Now)
+}
 
 // Lost says that there is none.
 func (f *Fed) Lost() { f.r.connection(false, f.Now) }

@@ -252,7 +252,12 @@ func (r *rules) presence(m Message) {
 }
 
 // connection says whether the broker is there, and since when it is so.
-func (r *rules) connection(up bool, since time.Time) { r.linkUp, r.linkSince = up, since }
+func (r *rules) connection(up bool, since time.Time) {
+	if r.linkUp && !up {
+		r.forget() // not when it comes back: retained states may be here before that is told
+	}
+	r.linkUp, r.linkSince = up, since
+}
 
 // noBroker is why a device cannot be heard that is behind a broker which is away.
 const noBroker = "no connection to its broker"
