@@ -2,22 +2,25 @@
 // and ADS1015 (12 bits, 128 to 3300) of Texas Instruments, on I²C.
 //
 // Data sheets: ADS1115 SBAS444 (https://www.ti.com/lit/ds/symlink/ads1115.pdf),
-// ADS1015 SBAS473 (https://www.ti.com/lit/ds/symlink/ads1015.pdf). Tables are those of
-// SBAS444E.
+// ADS1015 SBAS473 (https://www.ti.com/lit/ds/symlink/ads1015.pdf). Names of tables
+// are those of SBAS444E.
 //
 //   - Inputs: 4, against ground. The voltage must stay within ground − 0.3 V and
 //     supply + 0.3 V whatever the range: a 5 V sensor at a converter on 3.3 V needs a
 //     divider.
-//   - Ranges: ±6.144, 4.096, 2.048, 1.024, 0.512, 0.256 V (table 7-1). With one input
+//   - Ranges: ±6.144, 4.096, 2.048, 1.024, 0.512, 0.256 V ("Full-scale range"). With one input
 //     against ground only the positive half is of use. Accuracy: gain 0.15 % at most,
 //     offset 3 LSB; at 4.096 V a step is 125 µV (ADS1115) or 2 mV (ADS1015).
-//   - Data rate: ±10 % (table 6.5). Each conversion averages over its whole length,
+//   - Data rate: ±10 %. Each conversion averages over its whole length,
 //     so that what changes within it is damped by sinc(f/rate): see package sct013.
 //   - Warm-up: 25 µs from power-down.
-//   - Addresses: 0x48 to 0x4b by what ADDR is wired to: GND, VDD, SDA, SCL (table 7-2).
+//   - Errata: boards sold as ADS1015 may carry an ADS1115, whose low bits are set: such a
+//     one is refused as ads1015, and works as ads1115.
+//   - Addresses: 0x48 to 0x4b by what ADDR is wired to: GND, VDD, SDA, SCL.
 //
-// Registers (section 8.1): 0 conversion, 1 configuration (reset 0x8583), 2 and 3 the
-// comparator's thresholds (reset 0x8000 and 0x7fff). Configuration (table 8-3): OS 15,
+// Registers: 0 conversion, 1 configuration (reset 0x8583), 2 and 3 the
+// comparator's thresholds (reset 0x8000 and 0x7fff). Configuration ("Config register field
+// descriptions"): OS 15,
 // MUX 14:12, PGA 11:9, MODE 8, DR 7:5, COMP_MODE 4, COMP_POL 3, COMP_LAT 2, COMP_QUE 1:0.
 //
 // I²C carries no checksum. So the configuration is read back before the result is
@@ -79,7 +82,7 @@ var (
 	errForeign  = errors.New("its configuration is not what was written to it")
 	errNotReady = errors.New("a conversion does not end")
 	errUnsteady = errors.New("a result that was read twice differs")
-	errBits     = errors.New("bits that the part does not have are set")
+	errBits     = errors.New("bits that the part does not have are set (an ADS1115 that is sold as an ADS1015?)")
 )
 
 // Chip is one converter.

@@ -18,7 +18,7 @@ import (
 // low as soon as the voltage is above high, until it is below low. Metric contact.
 //
 // The pin is looked at every 20 ms; the part converts at its full rate and needs two
-// conversions above high (section 7.3.7): 2.5 ms. Once a second the part's settings
+// conversions above high ("Digital comparator"): 2.5 ms. Once a second the part's settings
 // are read back, and the pin is compared with the voltage: if the two disagree three
 // times in a row the wire is broken (open) or shorted to ground (short). The part is
 // this device's alone.

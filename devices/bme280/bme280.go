@@ -1,7 +1,7 @@
 // Package bme280 drives the temperature and humidity sensor BME280 of Bosch Sensortec,
 // on I²C. Its pressure is not measured: the catalogue has no use for it.
 //
-// Data sheet: BME280, BST-BME280-DS001-23
+// Data sheet: BME280, BST-BME280-DS002
 // (https://www.bosch-sensortec.com/media/boschsensortec/downloads/datasheets/bst-bme280-ds002.pdf).
 //
 //   - Range: −40 to 85 °C, 0 to 100 %RH (full accuracy 0 to 65 °C, 20 to 80 %RH).

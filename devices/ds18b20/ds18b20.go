@@ -5,9 +5,9 @@
 // (https://www.analog.com/media/en/technical-documentation/data-sheets/ds18b20.pdf).
 //
 //   - Range: −55 to 125 °C (the catalogue begins at −40); step 0.0625 °C.
-//   - Accuracy: ±0.5 °C from −10 to 85 °C, ±2 °C beyond (page 1). Many parts sold under
+//   - Accuracy: ±0.5 °C from −10 to 85 °C, ±2 °C beyond. Many parts sold under
 //     this name are clones, some with an offset of 3 °C: compare with a thermometer.
-//   - A conversion takes up to 750 ms (page 8), within which the kernel holds the bus:
+//   - A conversion takes up to 750 ms (table "AC electrical characteristics"), within which the kernel holds the bus:
 //     ten parts on one bus need an interval of at least 10 s.
 //   - Warm-up: none. Response: minutes in a probe, seconds on a busbar.
 //
@@ -15,7 +15,7 @@
 // not feed the part parasitically from the data line: its reset value of 85 °C is the
 // usual result.
 //
-// The kernel shows the scratchpad (page 10): temperature 0 and 1, alarm limits 2 and 3,
+// The kernel shows the scratchpad (figure "DS18B20 memory map"): temperature 0 and 1, alarm limits 2 and 3,
 // configuration 4 (0RR11111), reserved 5 to 7, CRC 8. The driver does not take the
 // kernel's word for the CRC. What it refuses beside a wrong one:
 //
@@ -159,7 +159,7 @@ func all(b []byte, v byte) bool {
 	return true
 }
 
-// crc is the CRC-8 x⁸+x⁵+x⁴+1 of page 9, lowest bit first.
+// crc is the CRC-8 x⁸+x⁵+x⁴+1 of "CRC generation", lowest bit first.
 func crc(b []byte) byte {
 	c := byte(0)
 	for _, x := range b {

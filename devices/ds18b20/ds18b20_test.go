@@ -28,7 +28,7 @@ func text(b ...byte) string {
 
 func scratch(lo, hi byte) []byte { return []byte{lo, hi, 0x4b, 0x46, 0x7f, 0xff, 0x0e, 0x10} }
 
-// The examples of the data sheet's table 1, page 6, and what must not become a number.
+// The examples of the data sheet's table 1, and what must not become a number.
 func TestDecode(t *testing.T) {
 	cut := append([]byte(nil), scratch(0xd7, 0x00)...)
 	cut[4] = 0x1f // 9 bits: 0xd7 → 0xd0

@@ -22,7 +22,7 @@ func read(reg, hi, lo byte) bustest.IO {
 	return bustest.IO{Addr: 0x40, W: []byte{reg}, R: []byte{hi, lo}}
 }
 
-// The data sheet's example, section 8.5.4 (table 8): a bus of 11.98 V, register 0x5d98,
+// The data sheet's example of programming: a bus of 11.98 V, register 0x5d98,
 // and 20 mV across the shunt, 0x07d0. With 0.1 Ω these are 0.2 A and 2.396 W. CNVR is set.
 func TestConversation(t *testing.T) {
 	bustest.Check(t, bustest.Case{

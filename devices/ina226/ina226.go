@@ -8,11 +8,11 @@
 //   - Accuracy: gain 0.1 % at most, offset 10 µV at the shunt, 7.5 mV on the bus; and
 //     the shunt's own.
 //   - Warm-up: 40 µs from power-down.
-//   - Addresses: 0x40 to 0x4f by A0 and A1 (table 2).
+//   - Addresses: 0x40 to 0x4f by A0 and A1.
 //
-// Registers (table 3): 0 configuration (reset 0x4127), 1 shunt voltage, 2.5 µV, 2 bus
+// Registers ("Register set summary"): 0 configuration (reset 0x4127), 1 shunt voltage, 2.5 µV, 2 bus
 // voltage, 1.25 mV, 6 mask (CVRF 3, OVF 2), 0xfe maker (0x5449), 0xff die (0x2260).
-// Configuration (table 6): RST 15, AVG 11:9, VBUSCT 8:6, VSHCT 5:3, MODE 2:0. The driver triggers
+// Configuration: RST 15, AVG 11:9, VBUSCT 8:6, VSHCT 5:3, MODE 2:0. The driver triggers
 // one conversion of both, 1.1 ms each, averaged over 16, and computes current and
 // power itself: the part's calibration register (0.00512 / (LSB · R)) only rounds the same
 // division.

@@ -23,7 +23,7 @@ func read(reg, hi, lo byte) bustest.IO {
 	return bustest.IO{Addr: 0x40, W: []byte{reg}, R: []byte{hi, lo}}
 }
 
-// The data sheet's example, section 7.5.1 (table 1): 11.98 V on the bus, register 9584,
+// The data sheet's example of programming: 11.98 V on the bus, register 9584,
 // and 20 mV across 2 mΩ, register 8000: 10 A and 119.8 W. The overflow of the part's own
 // arithmetic is of no matter.
 func TestConversation(t *testing.T) {

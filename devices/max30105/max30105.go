@@ -15,16 +15,16 @@
 //   - Warm-up: 2 minutes, for the diodes' temperature; again when the part has been away
 //     for half a minute.
 //   - Errata: the temperature of the diodes lowers their light by up to 0.3 %/°C.
-//   - Address: 0x57 (table 17).
+//   - Address: 0x57 (page 30, table 17).
 //
-// Registers (page 10): 0x04 FIFO write, 0x05 overflow, 0x06 read, 0x07 data; 0x08 FIFO
-// configuration, 0x09 mode (page 18), 0x0a particle sensing (page 19), 0x0c and 0x0d
-// diode currents, 0.2 mA a step (page 20); 0xff part 0x15. The driver sets 100
+// Registers ("Register Maps and Descriptions"): 0x04 FIFO write, 0x05 overflow, 0x06
+// read, 0x07 data (page 15); 0x08 FIFO configuration, 0x09 mode, 0x0a particle sensing,
+// 0x0c and 0x0d diode currents, 0.2 mA a step; 0xff part 0x15. The driver sets 100
 // conversions a second of 18 bits and 411 µs, averaged by 16, of red and infra-red:
 // 6.25 samples a second.
 //
 // A sample of the FIFO is two times three bytes, of which the upper six bits are zero
-// (page 14), and cannot be read twice. So the reading is the median of the interval's
+// (page 15), and cannot be read twice. So the reading is the median of the interval's
 // samples, which a garbled one does not move, and the settings are read back each time,
 // which finds a part that was reset.
 //

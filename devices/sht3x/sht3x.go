@@ -41,8 +41,8 @@ type Own struct {
 }
 
 const (
-	resetTime   = 2 * time.Millisecond  // 1.5 at most, table 4
-	measureTime = 16 * time.Millisecond // 15 at most, table 4
+	resetTime   = 2 * time.Millisecond  // 1.5 at most, section 2
+	measureTime = 16 * time.Millisecond // 15 at most, section 2
 	stuckAfter  = 10 * time.Minute
 )
 
