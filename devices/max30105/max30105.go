@@ -78,7 +78,7 @@ const (
 	size      = 6  // bytes of a sample
 	top       = 1<<18 - 1
 	cooled    = 30 * time.Second // away for longer, it has been without supply
-	least     = 3 // samples of which a median is worth something
+	least     = 3                // samples of which a median is worth something
 )
 
 // settings of 0x08 to 0x0d, as they are read back. 0x0b is reserved.
