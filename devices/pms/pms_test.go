@@ -140,7 +140,7 @@ func TestDrill(t *testing.T) {
 			r.Next()
 			r.Faulty(c.q)
 			stop()
-			stop = stream(t, port, good(t))
+			stream(t, port, good(t))
 			if m := r.Works(); m["pm2_5"].Value != 8 {
 				t.Errorf("got %v", m)
 			}
