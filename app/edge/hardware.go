@@ -54,7 +54,9 @@ func (h *hardware) kinds() map[string]gateway.Factory {
 		"sht3x":    kind(func(o *sht3x.Own, i devices.Info) (devices.Device, error) { return o.Device(i, h.buses) }),
 	}
 	for name, model := range map[string]ads1x15.Model{"ads1115_alert": ads1x15.ADS1115, "ads1015_alert": ads1x15.ADS1015} {
-		kinds[name] = kind(func(o *ads1x15.OwnComparator, i devices.Info) (devices.Device, error) { return o.Device(model, i, h.buses) })
+		kinds[name] = kind(func(o *ads1x15.OwnComparator, i devices.Info) (devices.Device, error) {
+			return o.Device(model, i, h.buses)
+		})
 	}
 	for name, model := range mq.Models {
 		kinds[name] = kind(func(o *mq.Own, i devices.Info) (devices.Device, error) {

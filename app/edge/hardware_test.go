@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"periph.io/x/conn/v3/physic"
 
 	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/devices/bus/bustest"
 	"weishao.dev/weishao/gateway"
 	"weishao.dev/weishao/telemetry"
 )
@@ -106,5 +108,44 @@ devices:
 		if n := strings.Count(log.text.String(), "device="+id+" "); n != 2 {
 			t.Errorf("%d lines about %s, want one when it failed and one when it worked:\n%s", n, id, log.text.String())
 		}
+	}
+}
+
+// From the converter's registers to %LEL: an MQ-4 behind a divider at input 3 of an
+// ADS1115. 0x5dc0 at ±4.096 V are 3 V; with a divider of 1.25 they are
+// 3.75 V over 10 kΩ, so that Rs is 3333 Ω, Rs/R0 1 and the gas 1012.7 ppm.
+func TestFromRegistersToGas(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "password", "secret\n")
+	file := write(t, dir, "gateway.yaml", `
+group: g
+node: n
+mqtt: {password_file: ./password}
+devices:
+  - id: kitchen
+    kind: mq4
+    warm_up: 0s
+    divider: 1.25
+    calibration: {r0: 3333.3333333}
+    adc: {kind: ads1115, address: 0x49, channel: 3}
+`)
+	config := bustest.IO{Addr: 0x49, W: []byte{1}, R: []byte{0xf3, 0x83}}
+	result := bustest.IO{Addr: 0x49, W: []byte{0}, R: []byte{0x5d, 0xc0}}
+	play := bustest.Play(config, bustest.IO{Addr: 0x49, W: []byte{1, 0xf3, 0x83}}, config, result, result)
+	kinds := newHardware(telemetry.NewCatalogue(telemetry.LEL{}), play.Buses()).kinds()
+	cfg, err := gateway.Load(file, kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, err := kinds["mq4"](&cfg.Devices[0], dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	points, err := bustest.Round(t, dev, 1)
+	if err != nil || len(points) != 1 || points[0].Quality != telemetry.Good || math.Abs(points[0].Value-1012.7/500) > 1e-6 {
+		t.Errorf("got %v, %v", points, err)
+	}
+	if err := play.Done(); err != nil {
+		t.Error(err)
 	}
 }
