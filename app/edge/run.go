@@ -28,6 +28,10 @@ func Run(ctx context.Context, file string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	return p.run(ctx, log)
+}
+
+func (p *parts) run(ctx context.Context, log *slog.Logger) error {
 	g, err := gateway.New(p.cfg, p.deps)
 	if err != nil {
 		return err
