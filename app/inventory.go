@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"weishao.dev/weishao/devices/life"
 	"weishao.dev/weishao/hub/ingest"
 	"weishao.dev/weishao/hub/live"
 	"weishao.dev/weishao/site"
@@ -83,6 +84,9 @@ func deviceOf(s *site.Site, d *live.Device, bad map[telemetry.Bad]uint64) web.De
 	}
 	if t := d.At.EndOfLife; !t.IsZero() {
 		w.EndOfLife = web.Time(t.UnixMilli())
+	}
+	if m, known := life.Of(w.Model); known {
+		w.UnreliableClear = m.UnreliableClear
 	}
 	for _, p := range d.Last {
 		w.Values = append(w.Values, valueOf(s.Catalogue, p))

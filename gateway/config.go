@@ -20,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/devices/life"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
 )
@@ -80,6 +81,9 @@ type Device struct {
 	Placement string                 `yaml:"placement"`
 	Interval  conf.At[conf.Duration] `yaml:"interval"` // between two samples, 10ms to 24h; what it means is up to the kind
 
+	Report map[string]Report `yaml:"report"` // by metric; what is not there is sent as it is measured
+	Lives  life.Own          `yaml:",inline"`
+
 	Own yaml.Node `yaml:"-"`
 }
 
@@ -95,7 +99,7 @@ func (d *Device) DecodeOwn(into any) error {
 }
 
 // commonKeys are those that devices of every kind have.
-var commonKeys = []string{"id", "kind", "model", "serial", "placement", "interval"}
+var commonKeys = []string{"id", "kind", "model", "serial", "placement", "interval", "report", "life", "stuck", "drift"}
 
 // Factory makes the device of one kind. Its errors say file, line and column, as
 // those of Device.DecodeOwn do. dir is the configuration's folder, against which

@@ -89,6 +89,7 @@ func (g *Gateway) Devices() []devices.Info {
 	infos := make([]devices.Info, len(g.probes))
 	for i, p := range g.probes {
 		infos[i] = p.info
+		infos[i].Interval = p.announced
 	}
 	return infos
 }
@@ -96,6 +97,7 @@ func (g *Gateway) Devices() []devices.Info {
 func (g *Gateway) buildDevices() error {
 	var errs []error
 	all := g.deps.Devices
+	reports := map[string]map[string]*report{}
 	for i := range g.cfg.Devices {
 		d := &g.cfg.Devices[i]
 		factory, ok := g.deps.Kinds[d.Kind.V]
@@ -105,6 +107,10 @@ func (g *Gateway) buildDevices() error {
 		}
 		dev, err := factory(d, g.deps.Dir)
 		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if dev, reports[d.ID.V], err = d.watched(dev, g.deps.Catalogue); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -120,7 +126,9 @@ func (g *Gateway) buildDevices() error {
 			errs = append(errs, err)
 		}
 		seen[info.ID] = true
-		g.probes = append(g.probes, &probe{dev: dev, info: info, status: DeviceStatus{ID: info.ID}})
+		p := &probe{dev: dev, info: info, reports: reports[info.ID], status: DeviceStatus{ID: info.ID}}
+		p.announced = longest(info.Interval, p.reports)
+		g.probes = append(g.probes, p)
 	}
 	return errors.Join(errs...)
 }

@@ -29,6 +29,7 @@ type sampler struct {
 	stopped bool
 	dropped uint64 // points for which there was no room
 	refused uint64 // points of metrics that their device does not announce
+	same    uint64 // points that told nothing new, see Report
 }
 
 // queue holds points by device in the order in which they came.
@@ -88,14 +89,18 @@ func (s *sampler) put(p *probe, pt telemetry.Point) {
 	if s.stopped {
 		return
 	}
-	q := &s.live
+	q, filter := &s.live, p.reports[pt.Metric]
 	if urgent {
 		q = &s.alarm
+	} else if filter.judge(pt) == notNews {
+		s.same++
+		return
 	}
 	if !q.add(p.info.ID, pt) {
 		s.dropped++
 		return
 	}
+	filter.note(pt)
 	if urgent {
 		select {
 		case s.alarmed <- struct{}{}:
@@ -143,9 +148,11 @@ func (s *sampler) stop() {
 
 // probe is a device with what the gateway knows of how it does.
 type probe struct {
-	dev  devices.Device
-	info devices.Info
-	said pulse // when it was last heard, or somebody spoke in its stead
+	dev       devices.Device
+	info      devices.Info       // with the interval at which the driver measures
+	announced time.Duration      // the longest time between two readings that are sent
+	reports   map[string]*report // by metric; they belong to the sampler
+	said      pulse              // when it was last heard, or somebody spoke in its stead
 
 	mu     sync.Mutex
 	status DeviceStatus

@@ -17,6 +17,7 @@ type Status struct {
 	Devices []DeviceStatus
 	Dropped uint64 // points for which there was no room before the outbox
 	Refused uint64 // points of metrics that their device does not announce
+	Same    uint64 // points that told nothing new and were left out, see Report
 }
 
 // DeviceStatus is how one device does.
@@ -39,7 +40,7 @@ func (g *Gateway) Status() Status {
 		p.mu.Unlock()
 	}
 	g.sampler.mu.Lock()
-	s.Dropped, s.Refused = g.sampler.dropped, g.sampler.refused
+	s.Dropped, s.Refused, s.Same = g.sampler.dropped, g.sampler.refused, g.sampler.same
 	g.sampler.mu.Unlock()
 	return s
 }
@@ -79,6 +80,7 @@ func (s Status) WriteMetrics(w io.Writer) error {
 		{"faults_total", "counter", "Faults, from drivers and in their stead.", faults},
 		{"points_dropped_total", "counter", "Points for which there was no room before the outbox.", s.Dropped},
 		{"points_refused_total", "counter", "Points of metrics that their device does not announce.", s.Refused},
+		{"points_same_total", "counter", "Points that told nothing new and were left out.", s.Same},
 	} {
 		name := "weishao_gateway_" + m.name
 		if _, err := fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s %d\n", name, m.help, name, m.kind, name, m.value); err != nil {

@@ -65,6 +65,11 @@ var base = []Metric{
 	{Name: "outbox.bytes", Unit: "MB", Min: 0, Max: 1e9, Zh: "待上报数据量", En: "Outbox size"},
 	{Name: "outbox.volatile", Unit: "1", Min: 0, Max: 1, Zh: "存储卡故障", En: "Card failing"},
 
+	// What a device says of its age.
+	{Name: "device.life_left", Unit: "1", Min: -36500, Max: 36500, Zh: "剩余寿命（天）", En: "Days of life left"},
+	{Name: "device.calibration_left", Unit: "1", Min: -36500, Max: 36500, Zh: "距下次校准（天）", En: "Days to calibration"},
+	{Name: "device.drift", Unit: "1", Min: 0, Max: 1, Zh: "零点漂移", En: "Zero has wandered"},
+
 	{Name: "charging.likelihood", Unit: "1", Min: 0, Max: 1, Zh: "充电可能性", En: "Charging likelihood", Derived: true},
 	{Name: "charging.energy", Unit: "Wh", Min: 0, Max: 1e6, Zh: "充电电量", En: "Charging energy", Derived: true},
 	{Name: "charging.power", Unit: "W", Min: 0, Max: 50000, Zh: "疑似充电器功率", En: "Power of the suspected charger", Derived: true},

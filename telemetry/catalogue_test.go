@@ -20,6 +20,7 @@ func TestBuiltInMetrics(t *testing.T) {
 		"board.memory_free": {Unit: "%", Max: 100}, "board.disk_free": {Unit: "%", Max: 100},
 		"outbox.depth": {Unit: "1", Max: 1e12}, "outbox.bytes": {Unit: "MB", Max: 1e9}, "outbox.volatile": {Unit: "1", Max: 1},
 		"residual_current": {Unit: "mA", Max: 5000}, "thd_current": {Unit: "%", Max: 400},
+		"device.life_left": {Unit: "1", Min: -36_500, Max: 36_500}, "device.calibration_left": {Unit: "1", Min: -36_500, Max: 36_500}, "device.drift": {Unit: "1", Max: 1},
 		"actuator.state": {Unit: "1", Max: 1}, "actuator.latched": {Unit: "1", Max: 1},
 	}
 	for _, name := range cat.Names() {

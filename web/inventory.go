@@ -53,20 +53,22 @@ type Rung struct {
 
 // Device is one sensor or actuator with its last values.
 type Device struct {
-	ID         string           `json:"id"` // group/node/device
-	Node       string           `json:"node"`
-	Place      string           `json:"place"`
-	Placement  string           `json:"placement"`
-	Model      string           `json:"model,omitempty"`
-	Serial     string           `json:"serial,omitempty"`
-	InSite     bool             `json:"in_site"` // the site file knows it
-	Online     bool             `json:"online"`
-	LastSeen   Time             `json:"last_seen"`
-	IntervalMS int64            `json:"interval_ms"`
-	Calibrated Time             `json:"calibrated"`
-	EndOfLife  Time             `json:"end_of_life"`
-	Values     []Value          `json:"values"`
-	Bad        map[string]int64 `json:"bad"` // bad input by kind
+	ID         string `json:"id"` // group/node/device
+	Node       string `json:"node"`
+	Place      string `json:"place"`
+	Placement  string `json:"placement"`
+	Model      string `json:"model,omitempty"`
+	Serial     string `json:"serial,omitempty"`
+	InSite     bool   `json:"in_site"` // the site file knows it
+	Online     bool   `json:"online"`
+	LastSeen   Time   `json:"last_seen"`
+	IntervalMS int64  `json:"interval_ms"`
+	Calibrated Time   `json:"calibrated"`
+	EndOfLife  Time   `json:"end_of_life"`
+	// UnreliableClear: parts of this model can fail so that they read low for good.
+	UnreliableClear bool             `json:"unreliable_clear,omitempty"`
+	Values          []Value          `json:"values"`
+	Bad             map[string]int64 `json:"bad"` // bad input by kind
 }
 
 // Value is the last reading of one metric; derived metrics included.

@@ -125,6 +125,8 @@ var messages = map[string]site.Text{
 	"device.serial":     {Zh: "序列号", En: "Serial"},
 	"device.calibrated": {Zh: "校准日期", En: "Calibrated"},
 	"device.end":        {Zh: "使用期限", En: "End of life"},
+	"device.low":        {Zh: "读数低时", En: "A low reading"},
+	"device.low_text":   {Zh: "不说明安全：这种探测器失效后读数也是低的", En: "proves nothing: a failed sensor of this type reads low too"},
 	"device.interval":   {Zh: "上报间隔", En: "Interval"},
 	"device.seconds":    {Zh: "%d 秒", En: "%d s"},
 	"device.overdue":    {Zh: "已到期", En: "past due"},
