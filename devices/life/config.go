@@ -47,12 +47,12 @@ type OwnDrift struct {
 	Over  conf.At[conf.Duration] `yaml:"over"`  // default 24h
 }
 
-// defaults are metrics whose value is never the same for so long, unless it is zero.
-// Not here: contacts and states, and what a quiet circuit shows without end.
+// defaults are metrics whose value is not the same for so long, unless it is zero,
+// even where a part measures in steps of 1. Not here: contacts and states, and what a
+// quiet circuit shows without end.
 var defaults = map[string]time.Duration{
-	"gas.ch4": day, "gas.lpg": day, "co": day, "smoke": day, "pm2_5": day,
-	"temperature": day, "humidity": day, "current": day, "power": day,
-	"voltage": time.Hour, "frequency": day,
+	"gas.ch4": 3 * day, "gas.lpg": 3 * day, "co": 3 * day, "smoke": 3 * day, "pm2_5": 3 * day,
+	"temperature": 3 * day, "humidity": 3 * day, "voltage": 6 * time.Hour,
 }
 
 const (
