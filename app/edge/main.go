@@ -18,6 +18,7 @@ var Version = "0.1.0-dev"
 const help = `weishao-gateway reads sensors and carries their readings to a Weishao hub.
 
 Usage: weishao-gateway --config FILE [--check]
+       weishao-gateway enrol --config FILE --from FILE|-        with what the hub printed
        weishao-gateway actuators --config FILE
        weishao-gateway reset|silence|trip NAME --config FILE    of a valve, siren or relay
 
@@ -46,6 +47,9 @@ Flags:
 // stopped as asked, 1 failed, 2 called or configured wrongly.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
+		if args[0] == "enrol" {
+			return enrol(args[1:], os.Stdin, stdout, stderr)
+		}
 		if _, ok := commands[args[0]]; ok {
 			return speak(ctx, args[0], args[1:], stdout, stderr)
 		}

@@ -135,3 +135,6 @@ func (g *Gateway) UseTLS(t testing.TB, ca *CA, more ...string) {
 	}
 	WriteFile(t, g.Dir, filepath.Base(g.Config), strings.NewReplacer("mqtt: {", to, "tcp://", "ssl://").Replace(string(text)))
 }
+
+// PEM is the authority's certificate.
+func (ca *CA) PEM() string { return encode("CERTIFICATE", ca.cert.Raw) }
