@@ -156,7 +156,9 @@ func TestACoilGoesAheadOfPolls(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	go func() { done <- relay.SetCoil(t.Context(), 3, true) }()
-	time.Sleep(30 * time.Millisecond) // all are in the queue
+	for meter.bus.(*rtu).line.Waiting() < 8 {
+		time.Sleep(time.Millisecond)
+	}
 	close(hold)
 	for range 9 {
 		if err := <-done; err != nil {

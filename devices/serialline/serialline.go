@@ -100,6 +100,9 @@ func (l *Line) Path() string { return l.path }
 // Settings are the port's.
 func (l *Line) Settings() Settings { return l.settings }
 
+// Waiting is how many transactions wait for the one that has begun.
+func (l *Line) Waiting() int { return l.turn.Waiting() }
+
 // Do runs job with the port to itself, for at most the time within. Waiting for the
 // turn is bounded by ctx alone, so ctx should have a deadline. job must return when
 // its Conn gives an error other than ErrSilent. The errors of job are returned as they

@@ -156,7 +156,7 @@ func TestUrgentWaitsBehindOne(t *testing.T) {
 		go func() { all <- ask(t.Context(), l, false, 1) }()
 	}
 	go func() { all <- ask(t.Context(), l, true, 99) }()
-	within(t, time.Second, func() bool { return serialline.Waiting(l) == 10 })
+	within(t, time.Second, func() bool { return l.Waiting() == 10 })
 	close(goOn)
 	for range 11 {
 		if err := <-all; err != nil {
