@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // Bounds of the evaluation of an outage.
@@ -81,6 +82,33 @@ func (e *Engine) setAside(c *cell, p point) {
 	}
 	c.drain.backlog = append(c.drain.backlog, p)
 	e.aside++
+}
+
+// past reports whether a reading of an outage comes when the cell has gone on
+// without it: the outage was given up, or nobody knew of it. It must not be taken
+// for a clock that was set back, nor have hours evaluated again.
+func (c *cell) past(p point) bool {
+	s := c.cur
+	if !p.before(s.LastT, s.LastSlot) && p.T >= s.Fired {
+		return false
+	}
+	return p.T < s.LastT-Lateness || !c.mid.covers(p) && !c.base.covers(p)
+}
+
+// belongs puts a reading that is older than what is live into the outage that is
+// still to be evaluated.
+func (e *Engine) belongs(c *cell, p point) {
+	d := c.drain
+	e.aside++
+	if !d.running {
+		c.insert(p, 0)
+		return
+	}
+	at := d.at + sort.Search(len(d.backlog)-d.at, func(i int) bool {
+		q := d.backlog[d.at+i]
+		return p.before(q.T, q.Slot)
+	})
+	d.backlog = slices.Insert(d.backlog, at, p)
 }
 
 // endDrain gives an outage up: what came and comes of it is history only.

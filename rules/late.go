@@ -194,33 +194,6 @@ func (c *cell) setBack(p point, listen int64) bool {
 	return c.cur.LastT-p.T > Lateness && listen-c.heard > c.slots[p.Slot].dev.limit
 }
 
-// past reports whether a reading of an outage comes when the cell has gone on
-// without it: the outage was given up, or nobody knew of it. It must not be taken
-// for a clock that was set back, nor have hours evaluated again.
-func (c *cell) past(p point) bool {
-	s := c.cur
-	if !p.before(s.LastT, s.LastSlot) && p.T >= s.Fired {
-		return false
-	}
-	return p.T < s.LastT-Lateness || !c.mid.covers(p) && !c.base.covers(p)
-}
-
-// belongs puts a reading that is older than what is live into the outage that is
-// still to be evaluated.
-func (e *Engine) belongs(c *cell, p point) {
-	d := c.drain
-	e.aside++
-	if !d.running {
-		c.insert(p, 0)
-		return
-	}
-	at := d.at + sort.Search(len(d.backlog)-d.at, func(i int) bool {
-		q := d.backlog[d.at+i]
-		return p.before(q.T, q.Slot)
-	})
-	d.backlog = slices.Insert(d.backlog, at, p)
-}
-
 // insert puts a reading into the tail, not before from.
 func (c *cell) insert(p point, from int) {
 	at := from + sort.Search(len(c.tail)-from, func(i int) bool {
