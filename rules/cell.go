@@ -34,8 +34,9 @@ type cell struct {
 type slot struct {
 	dev    *device
 	metric string
-	det    int // of a derived metric, which detector; else -1
-	out    int // and which of its outputs
+	det    int     // of a derived metric, which detector; else -1
+	out    int     // and which of its outputs
+	move   float64 // change of a derived metric that charts show
 	feeds  []feed
 	wins   []int // windows over it
 	insts  []int // instances that ask for it, or for what a detector makes of it

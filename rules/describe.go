@@ -76,6 +76,7 @@ func (e *Engine) withdraw(v Verdict, reason string) {
 // has not: detectors speak with every reading, and nobody can see the difference.
 const (
 	chartMove  = 0.02   // of the value, or of 1 where that is more
+	chartRate  = 0.1    // likewise, of a rate a minute: noise moves those most
 	chartRest  = 30_000 // ms
 	chartSpace = 1_000  // ms between two
 )
@@ -95,7 +96,7 @@ func (e *Engine) chart(c *cell, thin []thinned, s *state, det int, t int64) {
 			continue
 		}
 		since := t - last.t
-		moved := math.Abs(v.V-last.v) >= chartMove*max(1, math.Abs(last.v))
+		moved := math.Abs(v.V-last.v) >= c.slots[slot].move*max(1, math.Abs(last.v))
 		if last.known && (since < chartSpace && !crossing(last.v, v.V) || !moved && since < chartRest) {
 			continue
 		}

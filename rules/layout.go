@@ -7,6 +7,7 @@ import (
 
 	"weishao.dev/weishao/rules/detect"
 	"weishao.dev/weishao/rules/lang"
+	"weishao.dev/weishao/telemetry"
 )
 
 // This file builds cells: which devices belong together, and which slot each name
@@ -80,7 +81,7 @@ func (r *Rule) programs() []*lang.Program {
 
 // build makes the fixed part of a cell.
 func (e *Engine) build(key string, devices []*device) *cell {
-	b := builder{c: &cell{key: key, devices: devices, loc: e.site.Location}, at: map[slotKey]int{}}
+	b := builder{cat: e.site.Catalogue, c: &cell{key: key, devices: devices, loc: e.site.Location}, at: map[slotKey]int{}}
 	for _, d := range devices {
 		b.measured(d, e.pack.Rules)
 		b.detectors(d)
@@ -100,8 +101,9 @@ type slotKey struct {
 }
 
 type builder struct {
-	c  *cell
-	at map[slotKey]int
+	cat *telemetry.Catalogue
+	c   *cell
+	at  map[slotKey]int
 }
 
 // slot finds or makes the slot of a metric of a device; -1 if it has none.
@@ -151,10 +153,18 @@ func (b *builder) detectors(d *device) {
 		}
 		made := detector{kind: k, dev: d, placement: d.placement}
 		for i, out := range k.Outputs {
-			made.outs = append(made.outs, b.add(slot{dev: d, metric: out, det: det, out: i}))
+			made.outs = append(made.outs, b.add(slot{dev: d, metric: out, det: det, out: i, move: b.move(out)}))
 		}
 		b.c.dets = append(b.c.dets, made)
 	}
+}
+
+// move is the change of a derived metric that is worth a point on a chart.
+func (b *builder) move(metric string) float64 {
+	if m, ok := b.cat.Lookup(metric); ok && strings.HasSuffix(string(m.Unit), "/min") {
+		return chartRate
+	}
+	return chartMove
 }
 
 // rule makes the instances of a rule: one for each device that has one of its
