@@ -41,14 +41,13 @@ func program(t *testing.T, name string) string {
 // rig is a real Mosquitto of our templates, laid out as Debian does: our file is one of
 // those that its own includes, and its own keeps what is retained.
 type rig struct {
-	t        *testing.T
-	dir      string
-	addr     string
-	cmd      *exec.Cmd
-	password string
-	log      *lockedBuffer
-	clock    telemetry.Clock
-	parts    mqttsensor.Parts
+	t     *testing.T
+	dir   string
+	addr  string
+	cmd   *exec.Cmd
+	log   *lockedBuffer
+	clock telemetry.Clock
+	parts mqttsensor.Parts
 }
 
 type lockedBuffer struct {
