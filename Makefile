@@ -4,7 +4,7 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X weishao.dev/weishao/app.Version=$(VERSION) -X weishao.dev/weishao/app/edge.Version=$(VERSION)
 
-.PHONY: help build demo test unit check cross race soak bench bench-gateway fuzz screenshots clean
+.PHONY: help build demo test unit check cross deb deb-test race soak bench bench-gateway fuzz screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -29,6 +29,12 @@ check: ## vet, formatting, staticcheck, govulncheck
 
 cross: ## cross-compile the gateway for the boards it runs on
 	scripts/cross.sh
+
+deb: ## Debian packages: the gateway for amd64, arm64, armhf, the hub for amd64, arm64
+	scripts/deb.sh
+
+deb-test: ## build this machine's packages, install them into a throwaway root, try them
+	scripts/deb-test.sh
 
 race: ## the same under the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(UNIT)
