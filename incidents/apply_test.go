@@ -177,3 +177,27 @@ func TestUnknownClearIsKept(t *testing.T) {
 	}
 	equal(t, "stored", n, 1)
 }
+
+// A hazard that turns out to hold after people have closed it as over is a new
+// incident, which pages; what becomes of it then is that one's.
+func TestAHazardThatHoldsAfterAllIsANewIncident(t *testing.T) {
+	s := newStore(t, Options{})
+	apply(t, s, raise("1"))
+	apply(t, s, raise("1", event(rules.Clear), cleared(2000)))
+	if _, err := s.Resolve(t.Context(), "1", "ann", "", OutcomeReal, "aired"); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, raise("1", event(rules.Revised)))
+	equal(t, "the closed one", get(t, s, "1").State, StateResolved)
+	equal(t, "the closed one's end", get(t, s, "1").Cleared, Time(2000))
+	again := list(t, s, Filter{State: []State{StateOpen}})
+	if len(again) != 1 || again[0].Severity != rules.Critical || again[0].Cleared != 0 {
+		t.Fatalf("open incidents: %+v", again)
+	}
+	var n int
+	if err := s.db.QueryRow("SELECT count(*) FROM escalations WHERE incident = ?", again[0].ID).Scan(&n); err != nil || n != 1 {
+		t.Errorf("escalations %d, %v; want somebody paged", n, err)
+	}
+	apply(t, s, raise("1", event(rules.Clear), cleared(3000)))
+	equal(t, "the new one's end", get(t, s, again[0].ID).Cleared, Time(3000))
+}

@@ -43,6 +43,9 @@ func (a applier) change(v rules.Verdict) (*row, error) {
 	if v.Event == rules.Clear && cleared == 0 {
 		cleared = v.Time
 	}
+	if cleared == 0 && r.Cleared != 0 && !r.State.Live() {
+		return a.again(v)
+	}
 	if err := a.exec("UPDATE raises SET onset = ?, cleared = ? WHERE verdict = ?", v.Onset, nullTime(cleared), v.ID); err != nil {
 		return nil, err
 	}
@@ -63,6 +66,22 @@ func (a applier) change(v rules.Verdict) (*row, error) {
 		return r, a.startPaging(r, true)
 	}
 	return r, nil
+}
+
+// again takes a raise that holds after all, by readings that came late, out of an
+// incident that was closed as over: whoever closed it did not know. It joins what
+// is live of its key, or opens an incident and pages.
+func (a applier) again(v rules.Verdict) (*row, error) {
+	raised := v.ID
+	if err := a.exec("DELETE FROM raises WHERE verdict = ?", raised); err != nil {
+		return nil, err
+	}
+	v.Event, v.ID = rules.Raise, fmt.Sprintf("%s-%d", raised, v.Pos)
+	r, err := a.raise(v)
+	if err != nil {
+		return nil, err
+	}
+	return r, a.exec("UPDATE raises SET verdict = ? WHERE verdict = ?", raised, v.ID)
 }
 
 // revise notes that late readings moved an interval. It is never a reason to
