@@ -85,6 +85,8 @@ type Device struct {
 	Lives  life.Own          `yaml:",inline"`
 
 	Own yaml.Node `yaml:"-"`
+
+	calibrated bool // the file has its calibration
 }
 
 // Info is the part of a device's announcement that the configuration gives.
@@ -123,6 +125,9 @@ func Load(path string, kinds map[string]Factory) (*Config, error) {
 		if err != nil {
 			collect(&errs, c.Nodes[i].Line, path, err)
 			continue
+		}
+		if err := d.readCalibration(filepath.Dir(path)); err != nil {
+			collect(&errs, d.Pos.Line, path, err)
 		}
 		c.Devices = append(c.Devices, d)
 	}

@@ -19,6 +19,9 @@ const help = `weishao-gateway reads sensors and carries their readings to a Weis
 
 Usage: weishao-gateway --config FILE [--check]
        weishao-gateway enrol --config FILE --from FILE|-        with what the hub printed
+       weishao-gateway probe                                    what hangs on this board, and the YAML to paste
+       weishao-gateway watch --config FILE                      live readings, sent nowhere
+       weishao-gateway calibrate DEVICE --config FILE           of a gas sensor, in clean air
        weishao-gateway actuators --config FILE
        weishao-gateway reset|silence|trip NAME --config FILE    of a valve, siren or relay
 
@@ -47,8 +50,15 @@ Flags:
 // stopped as asked, 1 failed, 2 called or configured wrongly.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
-		if args[0] == "enrol" {
+		switch args[0] {
+		case "enrol":
 			return enrol(args[1:], os.Stdin, stdout, stderr)
+		case "watch":
+			return watch(ctx, args[1:], stdout, stderr)
+		case "probe":
+			return probe(ctx, args[1:], stdout, stderr)
+		case "calibrate":
+			return calibrate(ctx, args[1:], os.Stdin, stdout, stderr)
 		}
 		if _, ok := commands[args[0]]; ok {
 			return speak(ctx, args[0], args[1:], stdout, stderr)

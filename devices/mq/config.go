@@ -27,10 +27,11 @@ type Own struct {
 
 // Calibration is the record of a calibration in clean air.
 type Calibration struct {
-	Pos  conf.Pos         `yaml:"-"`
-	R0   conf.At[float64] `yaml:"r0"` // Ω
-	Date time.Time        `yaml:"date"`
-	By   string           `yaml:"by"`
+	Pos    conf.Pos         `yaml:"-"`
+	R0     conf.At[float64] `yaml:"r0"` // Ω
+	Date   time.Time        `yaml:"date"`
+	By     string           `yaml:"by"`
+	Spread float64          `yaml:"spread"` // standard deviation in % of r0
 }
 
 // Heater is the GPIO line that switches the heater's voltage.
@@ -53,7 +54,7 @@ func (o *Own) Device(m Model, info devices.Info, parts Parts) (devices.Device, e
 	s, input := o.Sensor(m, info.ID, parts, &errs)
 	switch {
 	case o.Calibration == nil:
-		errs.Add(o.Pos, "calibration is missing: let the sensor heat for a day, run `weishao-gateway calibrate` in clean air, and paste what it prints")
+		errs.Add(o.Pos, "calibration is missing: let the sensor heat for a day, run `weishao-gateway calibrate` in clean air: it writes the record")
 	case o.Calibration.R0.V <= 0:
 		errs.Add(o.Calibration.Pos, "r0 is missing or not positive: the element's resistance in Ω, from its calibration")
 	default:
