@@ -83,3 +83,25 @@ func TestSharedHardware(t *testing.T) {
 		}
 	}
 }
+
+// The examples of actuators in docs/devices.md are read as they stand.
+func TestExamplesOfActuators(t *testing.T) {
+	text, err := os.ReadFile("../../docs/devices.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := "group: beixin\nnode: gw-17\ndevices:\n"
+	for _, id := range []string{"kitchen-302", "kitchen-303", "shed-meter"} {
+		head += "- {id: " + id + ", kind: simulated, simulate: {gas: {}}}\n"
+	}
+	n := 0
+	for _, m := range regexp.MustCompile("(?ms)^```yaml\n(actuators:.*?)^```").FindAllStringSubmatch(string(text), -1) {
+		n++
+		if code, out, errs := call(t, "--check", "--config", write(t, t.TempDir(), "gateway.yaml", head+m[1])); code != 0 {
+			t.Errorf("exit code %d\n%s%s%s", code, m[1], out, errs)
+		}
+	}
+	if n == 0 {
+		t.Error("there is none")
+	}
+}
