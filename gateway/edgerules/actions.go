@@ -26,25 +26,27 @@ func (w *Watch) locate(node string, list []devices.Info) {
 	}
 }
 
-// act has a rule's actions carried out. It waits for nobody. The caller holds mu.
+// act has the actions of a rule that is raised carried out. The caller holds mu.
 func (w *Watch) act(v rules.Verdict) {
 	rule := w.engine.Pack().Rule(v.Rule)
 	if rule == nil || v.Over { // an hour of the past needs no valve
 		return
 	}
-	device := cmp.Or(v.Device, v.Place)
-	at := w.where[device]
+	w.carryOut(rule, cmp.Or(v.Device, v.Place), v.Time)
+}
+
+// carryOut hands a rule's actions to the actuators that they are for. It waits for
+// nobody. The caller holds mu.
+func (w *Watch) carryOut(rule *rules.Rule, device string, at int64) {
+	where := w.where[device]
 	for _, action := range rule.Edge {
 		for _, a := range w.actuators {
-			if a.Answers(action.Verb, action.Target, at.name, at.placement) {
-				a.Trip(actuator.Cause{Rule: v.Rule, Device: device, At: v.Time})
+			if a.Answers(action.Verb, action.Target, where.name, where.placement) {
+				a.Trip(actuator.Cause{Rule: rule.Name, Device: device, At: at})
 			}
 		}
 	}
 }
-
-// actorMetric is one metric of an actuator.
-type actorMetric struct{ device, metric string }
 
 // acts reports whether a point says that an actuator does something else than before:
 // that belongs to the alarm, and goes with it. The caller holds mu.
@@ -52,7 +54,7 @@ func (w *Watch) acts(device string, p telemetry.Point) bool {
 	if p.Metric != actuator.MetricState && p.Metric != actuator.MetricLatched {
 		return false
 	}
-	key := actorMetric{device, p.Metric}
+	key := metricOf{device, p.Metric}
 	last, known := w.acted[key]
 	w.acted[key] = p
 	return known && (last.Value != p.Value || last.Quality != p.Quality)

@@ -196,7 +196,7 @@ func TestResetAfterRestart(t *testing.T) {
 	})
 }
 
-// Faults, whichever, neither act nor release.
+// Faults neither act nor release, but for one: a sensor at the end of its range.
 func TestFaultsChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEdge(t, t.TempDir())
@@ -205,7 +205,7 @@ func TestFaultsChangeNothing(t *testing.T) {
 			for q := telemetry.Good; q.Valid(); q++ {
 				for range 100 {
 					time.Sleep(time.Second)
-					if q.Fault() {
+					if q.Fault() && q != telemetry.Saturated {
 						e.Urgent("g/n/kitchen-1", "", telemetry.Point{Metric: "gas.ch4", Time: time.Now().UnixMilli(), Quality: q})
 					}
 				}
@@ -250,4 +250,34 @@ func TestActionsOfThePack(t *testing.T) {
 	if s := strings.Join(got, ", "); s != "sound siren, open relay, close gas_valve" && len(got) != 3 {
 		t.Errorf("got %s", s)
 	}
+}
+
+// A room that fills at once puts its sensor at the end of its range before any rule
+// has seen a number. That closes the valve too, if it lasts, and a number that is none
+// for a moment does not.
+func TestSaturatedSensorIsTakenForGas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge(t, t.TempDir())
+		e.run(t.Context())
+		e.breathes(10, map[string]float64{"kitchen-1": 0.5, "kitchen-2": 0.5})
+		full := func(device string) {
+			e.Urgent("g/n/"+device, "", telemetry.Point{Metric: "gas.ch4", Time: time.Now().UnixMilli(), Quality: telemetry.Saturated})
+		}
+		full("kitchen-2")
+		e.breathes(60, map[string]float64{"kitchen-1": 0.5, "kitchen-2": 0.5})
+		e.want("one reading at the end", "")
+		full("kitchen-1")
+		time.Sleep(saturatedHold + 2*time.Second) // and the sensor's next is a minute away
+		synctest.Wait()
+		e.want("at the end for a while", "valve-1 horn")
+		if err := e.Reset("valve-1", false); !errors.Is(err, ErrHolds) {
+			t.Errorf("got %v", err)
+		}
+		e.breathes(3, map[string]float64{"kitchen-1": 0.5})
+		if err := e.Reset("valve-1", false); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		e.want("when it measures again", "horn")
+	})
 }

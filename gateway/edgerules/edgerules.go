@@ -78,7 +78,8 @@ type Watch struct {
 	point    [1]telemetry.Point
 	refused  string // the engine's last error, so that each is told once
 	where    map[string]place
-	acted    map[actorMetric]telemetry.Point // what actuators last reported
+	acted    map[metricOf]telemetry.Point // what actuators last reported
+	atEnd    map[metricOf]*saturation
 }
 
 // New checks the rules; mistakes come as conf.Errors, all at once.
@@ -100,7 +101,7 @@ func New(c Config) (*Watch, error) {
 }
 
 func newWatch(e engine, c Config) *Watch {
-	w := &Watch{clock: c.Clock, log: c.Log, engine: e, actuators: c.Actuators, where: map[string]place{}, acted: map[actorMetric]telemetry.Point{}}
+	w := &Watch{clock: c.Clock, log: c.Log, engine: e, actuators: c.Actuators, where: map[string]place{}, acted: map[metricOf]telemetry.Point{}, atEnd: map[metricOf]*saturation{}}
 	for _, a := range c.Actuators {
 		a.ResetBy(func() error { return w.Reset(a.ID(), false) })
 	}
@@ -137,6 +138,7 @@ func (w *Watch) Urgent(device, placement string, p telemetry.Point) bool {
 	w.point[0] = p
 	w.readings = record.Readings{Device: device, Points: w.point[:]}
 	w.apply(&w.readings)
+	w.saturates(device, p)
 	return w.engine.Stirred(device) || w.acts(device, p)
 }
 
@@ -154,6 +156,7 @@ func (w *Watch) Run(ctx context.Context) {
 		case <-t.C:
 			w.mu.Lock()
 			w.apply(&record.Tick{})
+			w.ends()
 			w.mu.Unlock()
 		}
 	}
