@@ -17,7 +17,6 @@ import (
 type board struct {
 	mu     sync.Mutex
 	levels map[int]bool
-	failed map[int]error
 	moved  chan move // each change of an output
 }
 
@@ -28,7 +27,7 @@ type move struct {
 }
 
 func newBoard() *board {
-	return &board{levels: map[int]bool{}, failed: map[int]error{}, moved: make(chan move, 1024)}
+	return &board{levels: map[int]bool{}, moved: make(chan move, 1024)}
 }
 
 func (b *board) openers() bus.Openers {
@@ -37,11 +36,6 @@ func (b *board) openers() bus.Openers {
 
 func (b *board) level(line int) bool     { b.mu.Lock(); defer b.mu.Unlock(); return b.levels[line] }
 func (b *board) set(line int, high bool) { b.mu.Lock(); defer b.mu.Unlock(); b.levels[line] = high }
-func (b *board) fail(line int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.failed[line] = err
-}
 
 type onBoard struct {
 	*board
@@ -53,16 +47,13 @@ func (p onBoard) Close() error { return nil }
 func (p onBoard) In(bus.Pull) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.levels[p.line], p.failed[p.line]
+	return p.levels[p.line], nil
 }
 
 func (p onBoard) Out(high bool) error {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.failed[p.line]; err != nil {
-		return err
-	}
 	if p.levels[p.line] != high {
 		p.moved <- move{p.line, high, now}
 	}

@@ -178,12 +178,14 @@ func (w *Watch) apply(entries ...record.Entry) {
 type told Watch
 
 func (t *told) Verdict(v rules.Verdict) {
+	if v.Event == rules.Raise {
+		(*Watch)(t).act(v) // before anything that may wait, such as a log
+	}
 	if v.Hazard == rules.Unsupervised || v.Hazard == rules.FaultHazard {
 		return // the gateway tells of its devices' faults itself
 	}
 	switch v.Event {
 	case rules.Raise:
-		(*Watch)(t).act(v)
 		t.log.Warn("a rule holds", "rule", v.Rule, "device", v.Device, "metric", v.Metric, "value", v.Value)
 	case rules.Clear:
 		t.log.Info("a rule holds no longer", "rule", v.Rule, "device", v.Device)
