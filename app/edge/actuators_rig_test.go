@@ -13,8 +13,8 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
-// board is a GPIO chip whose lines a test sees.
-type board struct {
+// header is a GPIO chip whose lines a test sees.
+type header struct {
 	mu     sync.Mutex
 	levels map[int]bool
 	moved  chan move // each change of an output
@@ -26,19 +26,19 @@ type move struct {
 	at    time.Time
 }
 
-func newBoard() *board {
-	return &board{levels: map[int]bool{}, moved: make(chan move, 1024)}
+func newHeader() *header {
+	return &header{levels: map[int]bool{}, moved: make(chan move, 1024)}
 }
 
-func (b *board) openers() bus.Openers {
+func (b *header) openers() bus.Openers {
 	return bus.Openers{GPIO: func(_ string, line int) (bus.GPIO, error) { return onBoard{b, line}, nil }}
 }
 
-func (b *board) level(line int) bool     { b.mu.Lock(); defer b.mu.Unlock(); return b.levels[line] }
-func (b *board) set(line int, high bool) { b.mu.Lock(); defer b.mu.Unlock(); b.levels[line] = high }
+func (b *header) level(line int) bool     { b.mu.Lock(); defer b.mu.Unlock(); return b.levels[line] }
+func (b *header) set(line int, high bool) { b.mu.Lock(); defer b.mu.Unlock(); b.levels[line] = high }
 
 type onBoard struct {
-	*board
+	*header
 	line int
 }
 
@@ -62,7 +62,7 @@ func (p onBoard) Out(high bool) error {
 }
 
 // want waits for an output to change.
-func (b *board) want(t testing.TB, line int, high bool) time.Time {
+func (b *header) want(t testing.TB, line int, high bool) time.Time {
 	t.Helper()
 	limit := time.After(20 * time.Second)
 	for {
@@ -112,7 +112,7 @@ func (n *nose) smells(level float64) {
 // running is a gateway of a configuration, with a board and a sensor of the test's.
 type running struct {
 	*parts
-	board *board
+	board *header
 	nose  *nose
 	file  string
 	log   *lines
@@ -122,7 +122,7 @@ type running struct {
 // runGateway runs one until stop is called or the test ends; fs nil is the machine's.
 func runGateway(t testing.TB, file string, fs outbox.FS, more ...devices.Device) *running {
 	t.Helper()
-	r := &running{board: newBoard(), nose: newNose(), file: file, log: &lines{more: make(chan struct{}, 1)}}
+	r := &running{board: newHeader(), nose: newNose(), file: file, log: &lines{more: make(chan struct{}, 1)}}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	p, err := loadOn(newWiring(r.board.openers()), file, log)
 	if err != nil {
