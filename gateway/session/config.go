@@ -33,13 +33,17 @@ type Config struct {
 	KeepAlive   time.Duration // default 15 s
 }
 
-// Deps are the parts that a session works with; all are required but Unit.
+// Deps are the parts that a session works with; all are required but Unit and Configure.
 type Deps struct {
 	Outbox  *outbox.Outbox
 	Devices []devices.Info
 	Unit    func(metric string) string // of the catalogue; for birth certificates
 	Clock   telemetry.Clock
 	Log     *slog.Logger
+
+	// Configure is handed parts of a configuration that the hub pushes. It must not
+	// block. nil: they are ignored.
+	Configure func(text string)
 }
 
 func (c *Config) fill() error {

@@ -25,6 +25,7 @@ type connection struct {
 	seq        uint8 // Sparkplug's message counter
 	born       time.Time
 	generation uint64 // of the outbox, as declared
+	config     uint64 // report of the configuration, as declared
 	due        bool   // a birth is, for another reason
 	goBack     bool   // with it, since the hub asked for it
 	buf        []byte
@@ -132,6 +133,7 @@ func (c *connection) run(ctx context.Context) error {
 		case err := <-c.lost:
 			return c.down(err)
 		case <-c.inbox.signal:
+		case <-c.s.news:
 		case <-c.s.deps.Outbox.Changed():
 		case <-timer.C:
 		}
@@ -183,7 +185,7 @@ func (c *connection) step() (time.Duration, error) {
 	c.s.turned()
 	now := time.Now()
 	c.obey(c.inbox.take(), now)
-	if c.due || c.s.deps.Outbox.Generation() != c.generation {
+	if c.due || c.s.deps.Outbox.Generation() != c.generation || c.s.reported().change != c.config {
 		if rest := c.born.Add(birthPause).Sub(now); rest > 0 {
 			return rest, nil
 		}
@@ -229,6 +231,9 @@ func (c *connection) obey(o orders, now time.Time) {
 	if o.newEpoch {
 		c.s.deps.Outbox.NewEpoch()
 	}
+	if o.config != "" && c.s.deps.Configure != nil {
+		c.s.deps.Configure(o.config)
+	}
 	c.due = c.due || o.rebirth || o.newEpoch
 	c.goBack = c.goBack || o.rebirth
 }
@@ -249,7 +254,9 @@ func (c *connection) birth() error {
 	c.born = time.Now()
 	c.generation = s.deps.Outbox.Generation()
 	epoch, runs := s.deps.Outbox.Declare()
-	n := sparkplug.NodeBirth{Timestamp: s.deps.Clock.NowMS(), BdSeq: s.bdSeq, Ours: true, Epoch: epoch, Version: s.cfg.Version}
+	config := s.reported()
+	n := sparkplug.NodeBirth{Timestamp: s.deps.Clock.NowMS(), BdSeq: s.bdSeq, Ours: true, Epoch: epoch, Version: s.cfg.Version, Config: config.version, ConfigBad: config.problem}
+	c.config = config.change
 	for _, r := range runs {
 		n.Runs = append(n.Runs, r.Run)
 	}

@@ -24,6 +24,7 @@ type orders struct {
 	resendAll bool
 	rebirth   bool
 	newEpoch  bool
+	config    string // pushed; the later word counts
 }
 
 func newInbox() *inbox { return &inbox{signal: make(chan struct{}, 1)} }
@@ -65,6 +66,9 @@ func (b *inbox) merge(c sparkplug.Command) {
 	p.resendAll = p.resendAll || c.Resend && len(c.Committed) == 0
 	p.rebirth = p.rebirth || c.Rebirth
 	p.newEpoch = p.newEpoch || c.NewEpoch
+	if c.Config != "" {
+		p.config = c.Config
+	}
 }
 
 // take empties the inbox.

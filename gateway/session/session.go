@@ -21,6 +21,8 @@ type Session struct {
 
 	mu     sync.Mutex
 	status Status
+	config reported
+	news   chan struct{} // has a token when config has changed
 }
 
 // New checks the configuration; it connects nowhere.
@@ -33,7 +35,7 @@ func New(cfg Config, deps Deps) (*Session, error) {
 	}
 	// bdSeq tells sessions apart. It starts anywhere, so that the will of a process
 	// that was killed does not match the birth of the next.
-	return &Session{cfg: cfg, deps: deps, names: newNames(deps.Devices, deps.Unit), bdSeq: rand.Uint64N(256)}, nil
+	return &Session{cfg: cfg, deps: deps, names: newNames(deps.Devices, deps.Unit), bdSeq: rand.Uint64N(256), news: make(chan struct{}, 1)}, nil
 }
 
 // stable is how long a connection has to last for the next to be made quickly.
@@ -81,6 +83,30 @@ func (s *Session) connection(ctx context.Context) error {
 	s.status.Connects++
 	s.mu.Unlock()
 	return c.run(ctx)
+}
+
+// reported is what births say of the configuration that the hub pushed.
+type reported struct {
+	version, problem string
+	change           uint64 // counts reports
+}
+
+// Report has births say which pushed configuration is in effect, and which was not
+// taken and why; each may be "". The hub gets a birth at once.
+func (s *Session) Report(version, problem string) {
+	s.mu.Lock()
+	s.config = reported{version, problem, s.config.change + 1}
+	s.mu.Unlock()
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Session) reported() reported {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
 }
 
 // origin is what Idle counts from: a clock that is set must not look like a stall.

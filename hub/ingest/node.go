@@ -11,18 +11,19 @@ import (
 // session, which begins with a birth heard by this process.
 type node struct {
 	*nodeState
-	commands string // topic of its NCMD
-	session  bool
-	births   int // heard by this process
-	bdSeq    uint64
-	hasBdSeq bool
-	version  string
-	runs     map[uint64]*runState // declared by the session's birth
-	last     *runState            // run of the last message: mostly the next one's too
-	devices  map[string]*device   // by full ID
-	lastSeen int64                // Unix ms
-	bad      map[telemetry.Bad]uint64
-	dropped  bool // something was dropped for want of a birth
+	commands          string // topic of its NCMD
+	session           bool
+	births            int // heard by this process
+	bdSeq             uint64
+	hasBdSeq          bool
+	version           string
+	config, configBad string               // of the last birth, see sparkplug.NodeBirth
+	runs              map[uint64]*runState // declared by the session's birth
+	last              *runState            // run of the last message: mostly the next one's too
+	devices           map[string]*device   // by full ID
+	lastSeen          int64                // Unix ms
+	bad               map[telemetry.Bad]uint64
+	dropped           bool // something was dropped for want of a birth
 
 	counter    uint8 // Sparkplug message counter that is due, of foreign nodes
 	hasCounter bool
@@ -104,6 +105,7 @@ func (in *Ingest) nodeBirth(n *node, p *sparkplug.Payload) {
 
 	n.session, n.births = true, n.births+1
 	n.bdSeq, n.hasBdSeq, n.version = b.BdSeq, b.HasBdSeq, b.Version
+	n.config, n.configBad = b.Config, b.ConfigBad
 	n.counter, n.hasCounter = uint8(p.Seq)+1, p.HasSeq
 	for _, d := range n.devices {
 		d.targets = nil // Sparkplug: a node's birth ends its devices' sessions

@@ -97,17 +97,19 @@ type RunStatus struct {
 
 // NodeStatus is what there is to say of a gateway.
 type NodeStatus struct {
-	Node     string                   `json:"node"`
-	Ours     bool                     `json:"ours"`
-	Online   bool                     `json:"online"`
-	Since    int64                    `json:"since"`     // of Online, Unix ms
-	LastSeen int64                    `json:"last_seen"` // last message since the hub started, Unix ms; 0 none
-	Version  string                   `json:"version"`   // of the gateway's program, if known
-	Epoch    string                   `json:"epoch"`
-	Runs     []RunStatus              `json:"runs"` // declared by the last birth
-	Draining bool                     `json:"draining"`
-	Forks    int                      `json:"forks"`
-	Bad      map[telemetry.Bad]uint64 `json:"bad"` // since the hub started
+	Node      string                   `json:"node"`
+	Ours      bool                     `json:"ours"`
+	Online    bool                     `json:"online"`
+	Since     int64                    `json:"since"`          // of Online, Unix ms
+	LastSeen  int64                    `json:"last_seen"`      // last message since the hub started, Unix ms; 0 none
+	Version   string                   `json:"version"`        // of the gateway's program, if known
+	Config    string                   `json:"config"`         // version of the pushed configuration in effect, "" none
+	ConfigBad string                   `json:"config_problem"` // which was not taken last, and why
+	Epoch     string                   `json:"epoch"`
+	Runs      []RunStatus              `json:"runs"` // declared by the last birth
+	Draining  bool                     `json:"draining"`
+	Forks     int                      `json:"forks"`
+	Bad       map[telemetry.Bad]uint64 `json:"bad"` // since the hub started
 }
 
 // Nodes lists the gateways, by name.
@@ -117,7 +119,7 @@ func (in *Ingest) Nodes() []NodeStatus {
 	list := make([]NodeStatus, 0, len(in.nodes))
 	for _, n := range in.nodes {
 		s := NodeStatus{Node: n.Node, Ours: n.Ours, Online: n.Online, Since: n.Since, LastSeen: n.lastSeen,
-			Version: n.version, Draining: n.left > 0, Forks: n.Forks, Bad: maps.Clone(n.bad)}
+			Version: n.version, Config: n.config, ConfigBad: n.configBad, Draining: n.left > 0, Forks: n.Forks, Bad: maps.Clone(n.bad)}
 		if n.Ours {
 			s.Epoch = n.Epoch.String()
 		}

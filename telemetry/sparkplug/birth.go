@@ -15,6 +15,8 @@ type NodeBirth struct {
 	Ours      bool
 	Epoch     record.Epoch
 	Version   string
+	Config    string // which pushed configuration is in effect; "" none
+	ConfigBad string // which was not taken last, and why, "VERSION: reason"; "" none
 	Runs      []record.Run // open runs, in the order declared
 }
 
@@ -29,6 +31,12 @@ func AppendNodeBirth(dst []byte, n *NodeBirth) []byte {
 	if n.Ours {
 		dst = appendStringMetric(dst, MetricEpoch, at, n.Epoch.String())
 		dst = appendStringMetric(dst, MetricVersion, at, n.Version)
+		if n.Config != "" {
+			dst = appendStringMetric(dst, MetricConfig, at, n.Config)
+		}
+		if n.ConfigBad != "" {
+			dst = appendStringMetric(dst, MetricConfigBad, at, n.ConfigBad)
+		}
 		dst = appendUint64Metric(dst, MetricRun, AliasRun, at, 0)
 		dst = appendUint64Metric(dst, MetricSeq, AliasSeq, at, 0)
 		for i := range n.Runs {
@@ -66,6 +74,12 @@ func NodeBirthOf(p *Payload) (NodeBirth, error) {
 	n.Epoch = epoch
 	if v := p.Find(MetricVersion); v != nil {
 		n.Version = v.text()
+	}
+	if v := p.Find(MetricConfig); v != nil {
+		n.Config = v.text()
+	}
+	if v := p.Find(MetricConfigBad); v != nil {
+		n.ConfigBad = v.text()
 	}
 	if err := n.readRuns(p); err != nil {
 		n.Runs = nil

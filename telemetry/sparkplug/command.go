@@ -15,6 +15,7 @@ type Command struct {
 	Resend    bool        // send again all that follows Committed
 	Rebirth   bool        // send all births again
 	NewEpoch  bool        // take a new epoch: this card's history contradicts itself
+	Config    string      // parts of a configuration to take on, YAML; "" none
 }
 
 // Committed says that all sequences of Run up to Seq are in the hub's log,
@@ -36,6 +37,9 @@ func AppendCommand(dst []byte, c *Command) []byte {
 			dst = appendBoolMetric(dst, f.name, at, true)
 		}
 	}
+	if c.Config != "" {
+		dst = appendStringMetric(dst, MetricConfig, at, c.Config)
+	}
 	return dst
 }
 
@@ -53,6 +57,8 @@ func CommandOf(p *Payload) (Command, error) {
 			c.Rebirth = m.True()
 		case MetricNewEpoch:
 			c.NewEpoch = m.True()
+		case MetricConfig:
+			c.Config = m.text()
 		default:
 			hex, ok := strings.CutPrefix(string(m.Name), prefixCommitted)
 			if !ok {

@@ -17,15 +17,17 @@ const (
 
 // Names of our own, all below "weishao/" so that they meet no other's.
 const (
-	MetricEpoch     = "weishao/epoch"      // String in NBIRTH: UUID of the outbox
-	MetricVersion   = "weishao/version"    // String in NBIRTH: version of the gateway's program
-	MetricRun       = "weishao/run"        // UInt64, AliasRun
-	MetricSeq       = "weishao/seq"        // UInt64, AliasSeq
-	MetricResend    = "weishao/resend"     // Boolean in NCMD: send again what follows the committed
-	MetricNewEpoch  = "weishao/new_epoch"  // Boolean in NCMD: this card's history contradicts itself
-	PropWeishaoQual = "weishao/quality"    // String: a telemetry.Quality
-	prefixRun       = "weishao/run/"       // + 16 hex digits + one of the below, in NBIRTH
-	prefixCommitted = "weishao/committed/" // + 16 hex digits, UInt64 in NCMD
+	MetricEpoch     = "weishao/epoch"          // String in NBIRTH: UUID of the outbox
+	MetricVersion   = "weishao/version"        // String in NBIRTH: version of the gateway's program
+	MetricConfig    = "weishao/config"         // String in NCMD: parts of a configuration, YAML; in NBIRTH: which of them is in effect
+	MetricConfigBad = "weishao/config_problem" // String in NBIRTH: which was not taken last, and why
+	MetricRun       = "weishao/run"            // UInt64, AliasRun
+	MetricSeq       = "weishao/seq"            // UInt64, AliasSeq
+	MetricResend    = "weishao/resend"         // Boolean in NCMD: send again what follows the committed
+	MetricNewEpoch  = "weishao/new_epoch"      // Boolean in NCMD: this card's history contradicts itself
+	PropWeishaoQual = "weishao/quality"        // String: a telemetry.Quality
+	prefixRun       = "weishao/run/"           // + 16 hex digits + one of the below, in NBIRTH
+	prefixCommitted = "weishao/committed/"     // + 16 hex digits, UInt64 in NCMD
 
 	runEpoch  = "epoch"  // String: UUID
 	runParent = "parent" // UInt64

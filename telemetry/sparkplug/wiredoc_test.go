@@ -42,7 +42,7 @@ func TestWireDocumentation(t *testing.T) {
 	if diff := cmp.Diff(hex.EncodeToString(command), bytesOf(block(t, text, "NCMD"))); diff != "" {
 		t.Errorf("NCMD (-code +docs)\n%s", diff)
 	}
-	for _, name := range []string{MetricEpoch, MetricVersion, MetricRun, MetricSeq, MetricResend, MetricNewEpoch, MetricRebirth, PropWeishaoQual, PropQuality, PropEngUnit,
+	for _, name := range []string{MetricEpoch, MetricVersion, MetricConfig, MetricConfigBad, MetricRun, MetricSeq, MetricResend, MetricNewEpoch, MetricRebirth, PropWeishaoQual, PropQuality, PropEngUnit,
 		MetricModel, MetricSerial, MetricPlacement, MetricIntervalMS, prefixRun + "R/" + runEpoch, prefixRun + "R/" + runParent, prefixRun + "R/" + runKind,
 		prefixRun + "R/" + runOldest, prefixRun + "R/" + runNext, prefixRun + "R/" + runLost, prefixCommitted + "R", (Topic{Type: STATE, Host: HostID}).String()} {
 		if !strings.Contains(string(text), "`"+name+"`") {
