@@ -28,20 +28,21 @@ import (
 // Config is a gateway's configuration. Relative paths are relative to the file.
 // testdata/gateway.yaml is a worked example.
 type Config struct {
-	Pos         conf.Pos          `yaml:"-"`
-	Group       conf.At[string]   `yaml:"group"`
-	Node        conf.At[string]   `yaml:"node"`
-	MQTT        MQTT              `yaml:"mqtt"`
-	Outbox      Outbox            `yaml:"outbox"`
-	Rules       []conf.At[string] `yaml:"rules"`       // files, or folders of *.yaml, that say what is urgent; default the shipped pack
-	Metrics     conf.At[string]   `yaml:"metrics"`     // loopback address on which /metrics is served; default: not served
-	Supervision Supervision       `yaml:"supervision"` // how the gateway reports itself
-	State       conf.At[string]   `yaml:"state"`       // folder of what has to survive a restart beside the outbox; default ./state
-	Control     conf.At[string]   `yaml:"control"`     // socket by which people on this machine speak to the gateway; default control.sock in State
-	Actuators   []yaml.Node       `yaml:"actuators"`   // see package actuator; decoded by whoever wires the gateway
-	Nodes       []yaml.Node       `yaml:"devices"`     // see Device; decoded by Load and New
-	Devices     []Device          `yaml:"-"`
-	Version     string            `yaml:"-"` // of the program, for the birth certificate
+	Pos         conf.Pos               `yaml:"-"`
+	Group       conf.At[string]        `yaml:"group"`
+	Node        conf.At[string]        `yaml:"node"`
+	MQTT        MQTT                   `yaml:"mqtt"`
+	Outbox      Outbox                 `yaml:"outbox"`
+	Rules       []conf.At[string]      `yaml:"rules"`       // files, or folders of *.yaml, that say what is urgent; default the shipped pack
+	Metrics     conf.At[string]        `yaml:"metrics"`     // loopback address on which /metrics is served; default: not served
+	Supervision Supervision            `yaml:"supervision"` // how the gateway reports itself
+	State       conf.At[string]        `yaml:"state"`       // folder of what has to survive a restart beside the outbox; default ./state
+	Control     conf.At[string]        `yaml:"control"`     // socket by which people on this machine speak to the gateway; default control.sock in State
+	Actuators   []yaml.Node            `yaml:"actuators"`   // see package actuator; decoded by whoever wires the gateway
+	ClockWait   conf.At[conf.Duration] `yaml:"clock_wait"`  // how long readings wait for a clock that may not be set; default 1m, 0s: not
+	Nodes       []yaml.Node            `yaml:"devices"`     // see Device; decoded by Load and New
+	Devices     []Device               `yaml:"-"`
+	Version     string                 `yaml:"-"` // of the program, for the birth certificate
 }
 
 // MQTT says how to reach the hub's broker.
@@ -193,6 +194,7 @@ func (c *Config) check(kinds map[string]Factory, errs *conf.Errors) {
 	c.MQTT.check(errs)
 	c.Outbox.check(errs)
 	checkMetrics(errs, c.Metrics)
+	duration(errs, "clock_wait", c.ClockWait, 0, time.Hour)
 	c.Supervision.check(errs)
 	c.checkNone(errs)
 	seen := map[string]conf.Pos{}
@@ -213,6 +215,14 @@ func (c *Config) check(kinds map[string]Factory, errs *conf.Errors) {
 		}
 		duration(errs, "interval", d.Interval, minInterval, maxInterval)
 	}
+}
+
+// clockWait is how long a clock in doubt is waited for.
+func (c *Config) clockWait() time.Duration {
+	if c.ClockWait.Pos.Line == 0 {
+		return defaultWait
+	}
+	return time.Duration(c.ClockWait.V)
 }
 
 // checkMetrics refuses an address that others than this machine could reach: what

@@ -18,6 +18,9 @@
 //     disturbs another device.
 //   - Between driver and outbox at most 200,000 readings wait, and normally those of
 //     one interval; what is more is dropped and counted.
+//   - No reading leaves with a time before the clock was set: see timekeeper. What waits
+//     for the clock waits in memory, half an hour of 64 sensors at 1 Hz, and is lost
+//     with the process.
 //   - Run ends within about five seconds of its context, with everything that was
 //     sampled in the outbox.
 //

@@ -25,10 +25,16 @@ type Deps struct {
 	Catalogue *telemetry.Catalogue // default the built-in one
 	FS        outbox.FS            // default the machine's
 
+	// ClockDoubt says whether the clock may not have been set yet. nil: it never is
+	// in doubt, unless it shows a time before this program was written.
+	ClockDoubt func() bool
+
 	// Urgent says whether a reading is to be committed and published at once and
 	// ahead of all others. device is "group/node/device". It is called on the
 	// device's goroutine for every reading, faults included, so it must be quick;
 	// what the edge does on its own (siren, valve) may be done there. nil: none is.
+	// The point's time goes on evenly from the start of the process: it is right only
+	// if the clock was.
 	Urgent func(device, placement string, p telemetry.Point) bool
 }
 
@@ -58,6 +64,7 @@ func New(cfg *Config, deps Deps) (*Gateway, error) {
 		return nil, err
 	}
 	g.sampler = newSampler(deps.Clock, deps.Catalogue, g.urgency())
+	g.sampler.time = newTimekeeper(deps.Clock, notBefore, deps.ClockDoubt, cfg.clockWait(), deps.Log)
 	tls, err := cfg.MQTT.tls()
 	if err != nil {
 		return nil, err

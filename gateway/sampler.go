@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"log/slog"
 	"math"
 	"slices"
 	"sync"
@@ -30,6 +31,7 @@ type sampler struct {
 	dropped uint64 // points for which there was no room
 	refused uint64 // points of metrics that their device does not announce
 	same    uint64 // points that told nothing new, see Report
+	time    *timekeeper
 }
 
 // queue holds points by device in the order in which they came.
@@ -60,7 +62,8 @@ func (q *queue) take() []outbox.Batch {
 }
 
 func newSampler(clock telemetry.Clock, catalogue *telemetry.Catalogue, urgent func(*probe, telemetry.Point) bool) *sampler {
-	return &sampler{clock: clock, catalogue: catalogue, urgent: urgent, alarmed: make(chan struct{}, 1)}
+	return &sampler{clock: clock, catalogue: catalogue, urgent: urgent, alarmed: make(chan struct{}, 1),
+		time: newTimekeeper(clock, 0, nil, 0, slog.New(slog.DiscardHandler))}
 }
 
 // emit takes a point that a driver measured.
@@ -83,12 +86,33 @@ func (s *sampler) put(p *probe, pt telemetry.Point) {
 		return
 	}
 	pt = honest(m, pt)
-	urgent := s.urgent != nil && s.urgent(p, pt)
+	urgent := s.urgent != nil && s.urgent(p, s.steady(pt))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return
 	}
+	before := s.time.stepped
+	pt, ready := s.time.stamp(p, pt, urgent)
+	if s.time.stepped != before {
+		s.time.around(&s.live)
+		s.time.around(&s.alarm)
+	}
+	if ready {
+		s.queue(p, pt, urgent)
+	}
+}
+
+// steady is a reading as the gateway's rules see it.
+func (s *sampler) steady(pt telemetry.Point) telemetry.Point {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.time.look()
+	return s.time.steady(pt)
+}
+
+// queue takes a reading whose time is right. The caller holds mu.
+func (s *sampler) queue(p *probe, pt telemetry.Point, urgent bool) {
 	q, filter := &s.live, p.reports[pt.Metric]
 	if urgent {
 		q = &s.alarm
@@ -130,6 +154,9 @@ func honest(m telemetry.Metric, p telemetry.Point) telemetry.Point {
 func (s *sampler) takeLive() []outbox.Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, h := range s.time.release() {
+		s.queue(h.probe, h.point, h.urgent)
+	}
 	return s.live.take()
 }
 

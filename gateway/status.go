@@ -40,7 +40,7 @@ func (g *Gateway) Status() Status {
 		p.mu.Unlock()
 	}
 	g.sampler.mu.Lock()
-	s.Dropped, s.Refused, s.Same = g.sampler.dropped, g.sampler.refused, g.sampler.same
+	s.Dropped, s.Refused, s.Same = g.sampler.dropped+g.sampler.time.lost, g.sampler.refused, g.sampler.same
 	g.sampler.mu.Unlock()
 	return s
 }

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"weishao.dev/weishao/devices/actuator"
 	"weishao.dev/weishao/devices/bus"
 	"weishao.dev/weishao/gateway"
+	machine "weishao.dev/weishao/gateway/board"
 	"weishao.dev/weishao/gateway/edgerules"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/internal/systemd"
@@ -106,14 +108,18 @@ func loadOn(wiring *wiring, file string, log *slog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	watch, err := edgerules.New(edgerules.Config{Files: files, Catalogue: catalogue, Log: log, Actuators: actuators})
+	// The rules' time goes on evenly: a clock that is set from 1970 to today would let
+	// decades pass in a moment.
+	steady := telemetry.NewClockAt(time.Now(), 1)
+	watch, err := edgerules.New(edgerules.Config{Files: files, Catalogue: catalogue, Clock: steady, Log: log, Actuators: actuators})
 	if err != nil {
 		return nil, err
 	}
 	if err := checkActuators(cfg, watch); err != nil {
 		return nil, err
 	}
-	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: dir, Catalogue: catalogue, Urgent: watch.Urgent}
+	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: dir, Catalogue: catalogue, Urgent: watch.Urgent,
+		ClockDoubt: func() bool { return machine.ClockDoubtful("/") }}
 	for _, a := range actuators {
 		deps.Devices = append(deps.Devices, a.Device())
 	}

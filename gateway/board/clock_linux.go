@@ -1,0 +1,14 @@
+package board
+
+import "golang.org/x/sys/unix"
+
+// unsynchronised is STA_UNSYNC of adjtimex(2): nobody keeps the clock right.
+const unsynchronised = 0x40
+
+// synchronised reports whether the kernel was told that its clock is right, as chrony,
+// ntpd and systemd-timesyncd do.
+func synchronised() bool {
+	var t unix.Timex
+	_, err := unix.Adjtimex(&t)
+	return err != nil || t.Status&unsynchronised == 0
+}
