@@ -4,7 +4,7 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X weishao.dev/weishao/app.Version=$(VERSION) -X weishao.dev/weishao/app/edge.Version=$(VERSION)
 
-.PHONY: help build demo test unit check cross deb deb-test race soak bench bench-gateway fuzz screenshots clean
+.PHONY: help build demo test unit check cross deb deb-test race soak eval bench bench-gateway fuzz screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -42,6 +42,9 @@ race: ## the same under the race detector
 soak: ## the crash tests again and again, for half an hour
 	scripts/test-deps.sh
 	WEISHAO_DEPS=$(CURDIR)/.deps WEISHAO_SOAK=30m $(GO) test -timeout 60m -v -run 'TestNoReading' ./e2e/...
+
+eval: ## the detectors' figures on measured data beside their floors; DATA=folder, JSON=1
+	@DATA="$(DATA)" JSON="$(JSON)" GO="$(GO)" scripts/eval.sh
 
 bench: build ## measure ingest on this machine
 	bin/weishao bench ingest --json

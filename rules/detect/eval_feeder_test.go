@@ -71,13 +71,8 @@ func (y *tally) medianDelay() int64 {
 	return y.delays[len(y.delays)/2]
 }
 
-// TestRealHouses: a dwelling's feeder with power and power factor at 10 s.
-func TestRealHouses(t *testing.T) {
-	if dataDir() == "" {
-		t.Log("no DATA: simulated houses only, see TestSimulatedHouses")
-		return
-	}
-	var y tally
+// measureHouses is the feeder with power and power factor at 10 s.
+func measureHouses(t testing.TB) (y tally) {
 	for _, path := range files(t, "house_days/house_*.csv.gz") {
 		rows := readings(t, path)
 		sessions := truth(t, filepath.Join(dataDir(), "house_days/truth.csv"), rows[0].device)
@@ -86,21 +81,34 @@ func TestRealHouses(t *testing.T) {
 		y.add(raises, sessions)
 		t.Logf("%s: %d sessions, found %d, wrong %d", filepath.Base(path), len(sessions), y.found-before.found, y.wrong-before.wrong)
 	}
-	recall := float64(y.found) / float64(y.sessions)
-	precision := float64(y.found) / float64(y.found+y.wrong)
-	t.Logf("house days with power factor: recall %.2f, precision %.2f, median delay %d min", recall, precision, y.medianDelay()/60)
-	if recall < 0.85 || precision < 0.85 || y.medianDelay() > 1800 {
-		t.Errorf("recall %.2f, precision %.2f, median delay %d s; want 0.85, 0.85, at most 1800", recall, precision, y.medianDelay())
+	return y
+}
+
+func (y *tally) recall() float64    { return float64(y.found) / float64(y.sessions) }
+func (y *tally) precision() float64 { return float64(y.found) / float64(y.found+y.wrong) }
+
+// TestRealHouses: a dwelling's feeder with power and power factor at 10 s.
+func TestRealHouses(t *testing.T) {
+	if dataDir() == "" {
+		t.Log("no DATA: simulated houses only, see TestSimulatedHouses")
+		return
+	}
+	y := measureHouses(t)
+	t.Logf("house days with power factor: recall %.2f, precision %.2f, median delay %d min", y.recall(), y.precision(), y.medianDelay()/60)
+	if y.recall() < 0.85 || y.precision() < 0.85 || y.medianDelay() > 1800 {
+		t.Errorf("recall %.2f, precision %.2f, median delay %d s; want 0.85, 0.85, at most 1800", y.recall(), y.precision(), y.medianDelay())
 	}
 }
 
-// TestRealHouseholds: one-minute power alone. Measured as a curve over the
-// threshold, not asserted: see docs/detection.md.
-func TestRealHouseholds(t *testing.T) {
-	if dataDir() == "" {
-		t.Log("no DATA: nothing to measure")
-		return
-	}
+// onCurve is what one threshold gives on one-minute power alone.
+type onCurve struct {
+	threshold float64
+	tally
+	wrongPer100 float64 // house-days
+}
+
+// measureHouseholds is the curve of recall against false flags over the threshold.
+func measureHouseholds(t testing.TB) (curve []onCurve) {
 	type house struct {
 		rows     []row
 		sessions []session
@@ -116,11 +124,25 @@ func TestRealHouseholds(t *testing.T) {
 		houses = append(houses, h)
 	}
 	for _, threshold := range []float64{0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8} {
-		var y tally
+		c := onCurve{threshold: threshold}
 		for _, h := range houses {
-			y.add(flags(h.rows, "dwelling_feeder", spoil{}, threshold), h.sessions)
+			c.add(flags(h.rows, "dwelling_feeder", spoil{}, threshold), h.sessions)
 		}
+		c.wrongPer100 = 100 * float64(c.wrong) / days
+		curve = append(curve, c)
+	}
+	return curve
+}
+
+// TestRealHouseholds: one-minute power alone. Measured as a curve over the
+// threshold, not asserted: see docs/detection.md.
+func TestRealHouseholds(t *testing.T) {
+	if dataDir() == "" {
+		t.Log("no DATA: nothing to measure")
+		return
+	}
+	for _, c := range measureHouseholds(t) {
 		t.Logf("one-minute power alone, threshold %.2f: %d of %d sessions, %.1f false flags per 100 house-days, median delay %d min",
-			threshold, y.found, y.sessions, 100*float64(y.wrong)/days, y.medianDelay()/60)
+			c.threshold, c.found, c.sessions, c.wrongPer100, c.medianDelay()/60)
 	}
 }
