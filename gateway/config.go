@@ -36,7 +36,7 @@ type Config struct {
 	Rules       []conf.At[string]      `yaml:"rules"`       // files, or folders of *.yaml, that say what is urgent; default the shipped pack
 	Metrics     conf.At[string]        `yaml:"metrics"`     // loopback address on which /metrics is served; default: not served
 	Supervision Supervision            `yaml:"supervision"` // how the gateway reports itself
-	State       conf.At[string]        `yaml:"state"`       // folder of what has to survive a restart beside the outbox; default ./state
+	State       conf.At[string]        `yaml:"state"`       // folder of what has to survive a restart beside the outbox; default state in the folder that the outbox is in
 	Control     conf.At[string]        `yaml:"control"`     // socket by which people on this machine speak to the gateway; default control.sock in State
 	Actuators   []yaml.Node            `yaml:"actuators"`   // see package actuator; decoded by whoever wires the gateway
 	ClockWait   conf.At[conf.Duration] `yaml:"clock_wait"`  // how long readings wait for a clock that may not be set; default 1m, 0s: not
@@ -319,7 +319,7 @@ func (c *Config) resolve(dir string) {
 		c.Outbox.Dir.V = "outbox"
 	}
 	if c.State.V == "" {
-		c.State.V = "state"
+		c.State.V = filepath.Join(filepath.Dir(c.Outbox.Dir.V), "state") // what is there can be written to
 	}
 	if c.Control.V == "" {
 		c.Control.V = filepath.Join(c.State.V, "control.sock")
