@@ -57,13 +57,7 @@ type Summary struct {
 // Run evaluates readings, which must be in time order but for small disorder,
 // and hands each verdict to out. It stops at the first error of the readings.
 func Run(readings iter.Seq2[telemetry.Reading, error], opts Options, out func(rules.Verdict)) (Summary, error) {
-	r := &run{engine: rules.NewEngine(), opts: opts, out: out, known: map[string]*device{}, names: map[string]string{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
-	if r.opts.Interval == 0 {
-		r.opts.Interval = unknownInterval
-	}
-	if len(opts.Rules) == 0 {
-		r.opts.Rules = rules.Shipped()
-	}
+	r := newRun(opts, out)
 	for rd, err := range readings {
 		if err != nil {
 			return r.sum, err
@@ -72,13 +66,52 @@ func Run(readings iter.Seq2[telemetry.Reading, error], opts Options, out func(ru
 			return r.sum, err
 		}
 	}
+	return r.sum, r.end()
+}
+
+// Both is Run with two sets of rules at once, those of opts and others (empty: the
+// shipped pack), whose verdicts it hands to outOthers. The readings are read once.
+func Both(readings iter.Seq2[telemetry.Reading, error], opts Options, others []record.File, out, outOthers func(rules.Verdict)) (sum, sumOthers Summary, err error) {
+	r := newRun(opts, out)
+	opts.Rules, opts.Progress = others, nil
+	o := newRun(opts, outOthers)
+	for rd, err := range readings {
+		if err == nil {
+			err = r.reading(rd)
+		}
+		if err == nil {
+			err = o.reading(rd)
+		}
+		if err != nil {
+			return r.sum, o.sum, err
+		}
+	}
+	if err := r.end(); err != nil {
+		return r.sum, o.sum, err
+	}
+	return r.sum, o.sum, o.end()
+}
+
+func newRun(opts Options, out func(rules.Verdict)) *run {
+	r := &run{engine: rules.NewEngine(), opts: opts, out: out, known: map[string]*device{}, names: map[string]string{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
+	if r.opts.Interval == 0 {
+		r.opts.Interval = unknownInterval
+	}
+	if len(opts.Rules) == 0 {
+		r.opts.Rules = rules.Shipped()
+	}
+	return r
+}
+
+// end takes what is left in the record that is being filled.
+func (r *run) end() error {
 	if r.sum.Readings == 0 {
-		return r.sum, errors.New("the file has no readings")
+		return errors.New("the file has no readings")
 	}
-	if err := r.flush(); err != nil || opts.Until <= r.rec.Arrival {
-		return r.sum, err
+	if err := r.flush(); err != nil || r.opts.Until <= r.rec.Arrival {
+		return err
 	}
-	return r.sum, r.tickThrough(opts.Until)
+	return r.tickThrough(r.opts.Until)
 }
 
 type run struct {
