@@ -77,6 +77,7 @@ var base = []Metric{
 	{Name: "gas.rise", Unit: "%LEL/min", Min: -100, Max: 100, Zh: "燃气上升速率", En: "Gas rise", Derived: true},
 	{Name: "gas.leak_likelihood", Unit: "1", Min: 0, Max: 1, Zh: "泄漏可能性", En: "Leak likelihood", Derived: true},
 	{Name: "co.dose", Unit: "1", Min: 0, Max: 10, Zh: "一氧化碳剂量", En: "CO dose", Derived: true},
+	{Name: "co.cohb", Unit: "%", Min: 0, Max: 100, Zh: "估算碳氧血红蛋白", En: "Carboxyhaemoglobin, estimated", Derived: true},
 	{Name: "smoke.rise", Unit: "dB/m", Min: 0, Max: 20, Zh: "烟雾增量", En: "Smoke above baseline", Derived: true},
 	{Name: "smoke.rate", Unit: "dB/m/min", Min: -100, Max: 100, Zh: "烟雾上升速率", En: "Rise of smoke", Derived: true},
 	{Name: "heat.rate", Unit: "°C/min", Min: -1000, Max: 1000, Zh: "升温速率", En: "Heating rate", Derived: true},

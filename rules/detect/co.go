@@ -1,6 +1,7 @@
 package detect
 
-// The CO detector is a dose function of its own for EN 50291-1's bands: no
+// The CO detector counts two things. COHb, in cohb.go, is for UL 2034. The dose
+// is a function of its own for EN 50291-1's bands: no
 // level of carboxyhaemoglobin satisfies them all, because the standard asks for
 // an alarm at 300 ppm within 3 minutes and for none at 30 ppm within 2 hours.
 // The dose grows at a rate that depends on the concentration alone and reaches
@@ -27,12 +28,13 @@ type coState struct {
 	Last  int64   // Unix ms of the last reading
 	PPM   float64 // the last reading
 	Dose  float64
+	COHb  float64 // %
 	Known bool
 }
 
 type coDetector struct{ s coState }
 
-func newCO(string) Detector { return &coDetector{} }
+func newCO(string) Detector { return &coDetector{coState{COHb: cohbRest}} }
 
 // coRate is how fast the dose grows at a concentration, per minute.
 func coRate(ppm float64) float64 {
@@ -48,13 +50,14 @@ func coRate(ppm float64) float64 {
 	return coRates[len(coRates)-1].perMinute
 }
 
-// advance brings the dose forward to t at the last concentration.
+// advance brings dose and COHb forward to t at the last concentration.
 func (d *coDetector) advance(t int64) {
 	s := &d.s
 	minutes := min(float64(t-s.Last)/60000, coSilence)
 	if minutes <= 0 {
 		return
 	}
+	s.COHb = cohbAfter(s.COHb, s.PPM, minutes)
 	if rate := coRate(s.PPM); rate > 0 {
 		s.Dose = min(s.Dose+float64(rate*minutes), coMost)
 	} else {
@@ -77,7 +80,7 @@ func (d *coDetector) Observe(_ int, t int64, ppm float64) {
 	s.Last, s.PPM, s.Known = t, ppm, true
 }
 
-// Gap keeps the dose: what was breathed in was breathed in.
+// Gap keeps both: what was breathed in was breathed in.
 func (d *coDetector) Gap(_ int, t int64) {
 	if d.s.Known && t > d.s.Last {
 		d.advance(t)
@@ -85,15 +88,21 @@ func (d *coDetector) Gap(_ int, t int64) {
 	d.s.Known = false
 }
 
-// Wake asks for the moment at which the dose becomes 1 if the gas stays.
+// Wake asks for the moment at which the dose becomes 1, or COHb reaches its alarm,
+// if the gas stays. COHb grows ever slower, so a straight line is early, never late.
 func (d *coDetector) Wake() int64 {
 	s := &d.s
-	rate := coRate(s.PPM)
-	if !s.Known || rate == 0 || s.Dose >= 1 {
+	if !s.Known {
 		return 0
 	}
-	minutes := (1 - s.Dose) / rate
-	if minutes > coSilence {
+	minutes := coSilence
+	if rate := coRate(s.PPM); rate > 0 && s.Dose < 1 {
+		minutes = min(minutes, (1-s.Dose)/rate)
+	}
+	if rate := cohbRate(s.COHb, s.PPM); rate > 0 && s.COHb < cohbAlarm {
+		minutes = min(minutes, max((cohbAlarm-s.COHb)/rate, 1.0/60))
+	}
+	if minutes >= coSilence {
 		return 0
 	}
 	return s.Last + int64(minutes*60000) + 1
@@ -105,8 +114,15 @@ func (d *coDetector) Advance(t int64) {
 	}
 }
 
-func (d *coDetector) Output(int) (float64, bool)         { return d.s.Dose, d.s.Known }
+// Output: dose, COHb in %.
+func (d *coDetector) Output(i int) (float64, bool) {
+	if i == 1 {
+		return d.s.COHb, d.s.Known
+	}
+	return d.s.Dose, d.s.Known
+}
+
 func (d *coDetector) Clone() Detector                    { c := *d; return &c }
 func (d *coDetector) CopyFrom(o Detector)                { *d = *o.(*coDetector) }
-func (d *coDetector) AppendState(b []byte) []byte        { return appendState(b, 1, &d.s) }
-func (d *coDetector) LoadState(b []byte) ([]byte, error) { return loadState(b, 1, &d.s) }
+func (d *coDetector) AppendState(b []byte) []byte        { return appendState(b, 2, &d.s) }
+func (d *coDetector) LoadState(b []byte) ([]byte, error) { return loadState(b, 2, &d.s) }

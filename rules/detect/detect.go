@@ -125,7 +125,7 @@ func Kinds() []Kind {
 			Name:    "co",
 			Inputs:  []string{"co"},
 			Primary: 1,
-			Outputs: []string{"co.dose"},
+			Outputs: []string{"co.dose", "co.cohb"},
 			New:     newCO,
 		},
 		{

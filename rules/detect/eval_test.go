@@ -107,6 +107,20 @@ func evalCO(r *report) {
 	r.between("50 ppm", alarm(50), "min", 60, 90)
 	r.between("100 ppm", alarm(100), "min", 10, 40)
 	r.add("300 ppm, not after", alarm(300), "min").most(3)
+
+	r.about("co.cohb", "UL 2034, every 10 s")
+	for _, v := range []struct{ ppm, lo, hi float64 }{{70, 60, 240}, {150, 10, 50}, {400, 4, 15}} {
+		at := float64(never)
+		if d, ok := cohbReaches(v.ppm, 10*time.Second, 0, 8*time.Hour); ok {
+			at = d.Minutes()
+		}
+		r.between(fmt.Sprintf("%g ppm", v.ppm), at, "min", v.lo, v.hi)
+	}
+	alarms := 0.0
+	if _, ok := cohbReaches(30, 10*time.Second, 0, 30*24*time.Hour); ok {
+		alarms = 1
+	}
+	r.add("30 ppm for 30 days, alarms", alarms, "").most(0)
 }
 
 func evalFires(t *testing.T, r *report) {
