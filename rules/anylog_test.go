@@ -127,6 +127,12 @@ const anyRules = gasRule + `
     when: avg(temperature, 20s) > 40 °C and gas.ch4 > 3 %LEL
     clear: max(temperature, 10s) < 45 °C
     message: {zh: 混合, en: Mixed}
+  - name: middle
+    hazard: overheat
+    severity: minor
+    when: quantile(temperature, 0.5, 20s) > 45 °C
+    hold: 2s
+    message: {zh: 中位数, en: Median}
   - name: rests
     hazard: overload
     severity: advisory

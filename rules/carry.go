@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 
 	"weishao.dev/weishao/rules/detect"
 )
@@ -112,7 +113,7 @@ func (l *legacy) state(c *cell, pick func(*cell) *state) *state {
 		from := pick(f.c)
 		s.Vals[i] = from.Vals[f.i]
 		for w, spec := range c.wins {
-			if ow := slices.Index(f.c.wins, windowOf{f.i, spec.span}); spec.slot == i && ow >= 0 {
+			if ow := slices.Index(f.c.wins, windowOf{f.i, spec.span, spec.sketch}); spec.slot == i && ow >= 0 {
 				s.Wins[w].copyFrom(&from.Wins[ow])
 			}
 		}
@@ -181,7 +182,13 @@ func (c *cell) goOn(before *state, out []*cell) {
 
 func (s *slot) key() nameKey { return nameKey{s.dev.id, s.metric} }
 
-func (d *detector) key() nameKey { return nameKey{d.dev.id, d.kind.Name + " " + d.placement} }
+func (d *detector) key() nameKey {
+	name := d.kind.Name + " " + d.placement
+	if d.kind.Rated {
+		name += " " + strconv.FormatFloat(d.rating, 'g', -1, 64)
+	}
+	return nameKey{d.dev.id, name}
+}
 
 // key names an instance across versions of site and rules.
 func (r *instance) key() nameKey {
@@ -203,7 +210,7 @@ func (r *instance) place(c *cell) string {
 func (c *cell) fresh() *state {
 	s := &state{Vals: make([]value, len(c.slots)), Wins: make([]window, len(c.wins)), Phases: make([]phase, len(c.insts)), Dets: make([]detect.Detector, len(c.dets))}
 	for i, d := range c.dets {
-		s.Dets[i] = d.kind.New(d.placement)
+		s.Dets[i] = d.kind.New(d.placement, d.rating)
 	}
 	return s
 }

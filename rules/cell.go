@@ -48,13 +48,15 @@ type feed struct{ det, input int }
 type detector struct {
 	kind      detect.Kind
 	dev       *device
-	placement string // that it was made for
-	outs      []int  // slots
+	placement string  // that it was made for
+	rating    float64 // likewise
+	outs      []int   // slots
 }
 
 type windowOf struct {
-	slot int
-	span int64 // ms
+	slot   int
+	span   int64 // ms
+	sketch bool  // for quantiles
 }
 
 // instance is one rule at one device, or at one place.
@@ -108,7 +110,7 @@ func (c *cell) step(s *state, p point, o observer) {
 			s.Dets[f.det].Observe(f.input, p.T, p.V)
 		}
 		for _, w := range sl.wins {
-			s.Wins[w].add(c.wins[w].span, p.T, p.V)
+			s.Wins[w].add(c.wins[w], p.T, p.V)
 		}
 		s.Next = min(s.Next, v.Until)
 	}
@@ -136,7 +138,7 @@ func (c *cell) publish(m *moment, det int) {
 		}
 		v.set(m.t, x, 0)
 		for _, w := range c.slots[slot].wins {
-			m.s.Wins[w].add(c.wins[w].span, m.t, x)
+			m.s.Wins[w].add(c.wins[w], m.t, x)
 		}
 	}
 	if w := live.Wake(); w > m.t {

@@ -92,6 +92,9 @@ func (n *node) number(m *moment) lang.Interval {
 		if n.slot < 0 {
 			return lang.Anything
 		}
+		if n.fn == lang.FnQuantile {
+			return m.s.Wins[n.win].Sketch.quantile(n.k, n.span, m.t, m.s.Vals[n.slot].since())
+		}
 		return m.s.Wins[n.win].value(n.fn, n.span, m.t, m.s.Vals[n.slot].since())
 	case lang.OpAge:
 		if n.slot < 0 || m.s.Vals[n.slot].T == 0 {

@@ -151,7 +151,7 @@ func (b *builder) detectors(d *device) {
 				b.c.slots[s].feeds = append(b.c.slots[s].feeds, feed{det, i})
 			}
 		}
-		made := detector{kind: k, dev: d, placement: d.placement}
+		made := detector{kind: k, dev: d, placement: d.placement, rating: d.rating}
 		for i, out := range k.Outputs {
 			made.outs = append(made.outs, b.add(slot{dev: d, metric: out, det: det, out: i, move: b.move(out)}))
 		}
@@ -216,7 +216,7 @@ func (b *builder) bind(n *lang.Node, d *device, group []*device, in *instance) *
 	if n.Metric != "" {
 		out.slot = b.find(n.Metric, d, group)
 		if n.Op == lang.OpWindow || n.Op == lang.OpChanged {
-			out.win = b.window(out.slot, n.Window)
+			out.win = b.window(windowOf{out.slot, n.Window, n.Op == lang.OpWindow && n.Fn == lang.FnQuantile})
 		}
 		b.ask(in, out.slot)
 		return out
@@ -255,16 +255,16 @@ func (b *builder) find(metric string, d *device, group []*device) int {
 	return -1
 }
 
-func (b *builder) window(slot int, span int64) int {
-	if slot < 0 {
+func (b *builder) window(of windowOf) int {
+	if of.slot < 0 {
 		return -1
 	}
 	for i, w := range b.c.wins {
-		if w == (windowOf{slot, span}) {
+		if w == of {
 			return i
 		}
 	}
-	b.c.wins = append(b.c.wins, windowOf{slot, span})
+	b.c.wins = append(b.c.wins, of)
 	return len(b.c.wins) - 1
 }
 

@@ -17,7 +17,8 @@ const (
 
 // window is the panes of one metric over one length of time.
 type window struct {
-	Panes []pane // oldest first
+	Panes  []pane // oldest first
+	Sketch sketch // instead, where quantiles are asked for
 }
 
 // pane sums the readings of one stretch of event time. Times are in minutes since
@@ -32,7 +33,15 @@ type pane struct {
 func paneLen(span int64) int64 { return max(span/windowPanes, leastPaneLen) }
 
 // add takes a reading; times do not go back.
-func (w *window) add(span, t int64, v float64) {
+func (w *window) add(of windowOf, t int64, v float64) {
+	if of.sketch {
+		w.Sketch.add(of.span, t, v)
+	} else {
+		w.sum(of.span, t, v)
+	}
+}
+
+func (w *window) sum(span, t int64, v float64) {
 	length := paneLen(span)
 	start := t - t%length
 	if n := len(w.Panes); n == 0 || w.Panes[n-1].Start != start {
@@ -62,7 +71,10 @@ func (w *window) drop(span, t int64) {
 	}
 }
 
-func (w *window) copyFrom(o *window) { w.Panes = append(w.Panes[:0], o.Panes...) }
+func (w *window) copyFrom(o *window) {
+	w.Panes = append(w.Panes[:0], o.Panes...)
+	w.Sketch.Bins = append(w.Sketch.Bins[:0], o.Sketch.Bins...)
+}
 
 // sums is a window at one moment; times in minutes since its first pane.
 func (w *window) sums(span, t int64) (s pane) {

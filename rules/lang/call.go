@@ -7,7 +7,7 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
-var functions = []string{"avg", "min", "max", "spread", "slope", "count", "changed", "age", "between", "any", "all"}
+var functions = []string{"avg", "min", "max", "spread", "slope", "count", "changed", "quantile", "age", "between", "any", "all"}
 
 // Longest window that a rule may look back over.
 const maxWindow = 7 * 86400e3 // ms
@@ -29,11 +29,14 @@ func (c *checker) call(e *Call) *Node {
 	if fn < 0 {
 		return c.fail(e.At, "unknown function %q%s", e.Func, suggestFunction(e.Func))
 	}
+	if Fn(fn) == FnQuantile {
+		return c.quantile(e)
+	}
 	return c.window(e, Fn(fn))
 }
 
 // habits are what people call a function that has another name here.
-var habits = map[string]string{"mean": "avg", "average": "avg", "rate": "slope", "derivative": "slope", "range": "spread", "delta": "spread"}
+var habits = map[string]string{"mean": "avg", "average": "avg", "rate": "slope", "derivative": "slope", "range": "spread", "delta": "spread", "percentile": "quantile", "median": "quantile"}
 
 func suggestFunction(name string) string {
 	if known, ok := habits[strings.ToLower(name)]; ok {
@@ -146,6 +149,42 @@ func (c *checker) window(e *Call, fn Fn) *Node {
 		return &Node{Op: OpChanged, Fn: fn, Metric: x.Metric, Window: int64(span), Off: e.At}
 	}
 	return n
+}
+
+// quantile takes the share out and checks the rest as a window.
+func (c *checker) quantile(e *Call) *Node {
+	if len(e.Args) != 3 {
+		return c.fail(e.At, "quantile takes a metric, a share, and how far to look back: quantile(power, 0.9, 5m)")
+	}
+	share, ok := e.Args[1].(*Number)
+	if !ok || share.Unit != "" && share.Unit != "%" {
+		return c.fail(e.Args[1].Off(), "quantile takes a share of the readings, such as 0.9 or 90 %%, not %s", e.Args[1])
+	}
+	q := share.Value
+	if share.Unit == "%" {
+		q /= 100
+	}
+	if q <= 0 || q >= 1 {
+		return c.fail(share.At, "%s is not between 0 and 1%s", share, quantileHint(e, q))
+	}
+	n := c.window(&Call{At: e.At, Func: e.Func, Args: []Expr{e.Args[0], e.Args[2]}}, FnQuantile)
+	if n != nil {
+		n.K = q
+	}
+	return n
+}
+
+func quantileHint(e *Call, q float64) string {
+	switch q {
+	case 0:
+		return ": write min(" + e.Args[0].String() + ", " + e.Args[2].String() + ")"
+	case 1:
+		return ": write max(" + e.Args[0].String() + ", " + e.Args[2].String() + ")"
+	}
+	if q > 1 && q < 100 {
+		return ": 90 % is 0.9"
+	}
+	return ""
 }
 
 func perMinute(u string) string {

@@ -38,10 +38,11 @@ const (
 	FnSlope // per minute
 	FnCount
 	FnChanged
+	FnQuantile // K of the node is the share
 )
 
 // FnNames are the functions as they are written.
-var FnNames = [...]string{"avg", "min", "max", "spread", "slope", "count", "changed"}
+var FnNames = [...]string{"avg", "min", "max", "spread", "slope", "count", "changed", "quantile"}
 
 // Node is an expression that has been checked. Numbers are in the unit that
 // Unit names, so a run of the program converts nothing.
