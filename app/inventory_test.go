@@ -58,6 +58,9 @@ func TestPlaceAndDeviceOfTheSite(t *testing.T) {
 	if w.Place != "k301" || w.Placement != "kitchen_gas" || w.Model != "MQ-4" || w.Serial != "0042" || w.IntervalMS != 3000 || w.Node != "g/n" || w.Bad["nan"] != 2 {
 		t.Errorf("device: %+v", w)
 	}
+	if !w.UnreliableClear {
+		t.Error("an MQ-4's low reading proves nothing, and the page does not say so")
+	}
 	if got := time.UnixMilli(int64(w.Calibrated)).In(s.Location).Format(time.DateOnly); got != "2026-01-01" || w.EndOfLife != 0 {
 		t.Errorf("calibrated %s, end of life %d", got, w.EndOfLife)
 	}

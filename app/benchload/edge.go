@@ -162,6 +162,9 @@ func (b *edgeBench) steady(ctx context.Context) error {
 // that are on their way.
 func (b *edgeBench) drainEnough() float64 { return float64(5 * b.res.PerSecond) }
 
+// someLive is how long live readings are timed at least, however quick the drain.
+const someLive = 5 * time.Second
+
 // outage lets the gateway come back with its outbox full.
 func (b *edgeBench) outage(ctx context.Context) error {
 	readings, bytes, err := b.fill()
@@ -184,9 +187,11 @@ func (b *edgeBench) outage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	end := time.Now()
-	b.spans[1] = span{g.began, end}
-	d.Seconds = end.Sub(g.began).Seconds()
+	d.Seconds = time.Since(g.began).Seconds()
+	if err := pause(ctx, time.Until(g.began.Add(someLive))); err != nil {
+		return err
+	}
+	b.spans[1] = span{g.began, time.Now()}
 	u, err := g.usage(ctx)
 	if err != nil {
 		return err
