@@ -23,8 +23,9 @@ type device struct {
 	derived   []string // what detectors make of them
 
 	place, zone, placement string
-	listed                 string // the place whose list it is in
-	limit                  int64  // ms of silence after which nothing is known
+	rating                 float64 // of its circuit in A; 0: not told
+	listed                 string  // the place whose list it is in
+	limit                  int64   // ms of silence after which nothing is known
 
 	cell  *cell
 	slots []int // by metrics: its slot in the cell, or -1 if nobody asks for it
@@ -110,7 +111,11 @@ func (d *device) slotOf(metric string) (slot int, known bool) {
 // is something new.
 func (d *device) settleIn(s *site.Site) bool {
 	at := s.Resolve(d.id, d.announced, d.metrics, "")
-	before := [3]string{d.place, d.zone, d.placement}
+	before, rated := [3]string{d.place, d.zone, d.placement}, d.rating
+	d.rating = 0
+	if own := s.Devices[d.id]; own != nil {
+		d.rating = own.Rating
+	}
 	d.place, d.zone, d.placement = at.Place.ID, at.Place.Zone.ID, at.Placement
 	d.interval = at.Interval.Milliseconds()
 	if d.interval == 0 {
@@ -129,5 +134,5 @@ func (d *device) settleIn(s *site.Site) bool {
 			d.node.fastest = other.interval
 		}
 	}
-	return before != [3]string{d.place, d.zone, d.placement}
+	return before != [3]string{d.place, d.zone, d.placement} || rated != d.rating
 }

@@ -36,7 +36,7 @@ func watches(t *testing.T) []watch {
 		for _, k := range detect.Kinds() {
 			if k.Wants(metrics) {
 				w.kinds = append(w.kinds, k)
-				w.detectors = append(w.detectors, k.New(d.Placement))
+				w.detectors = append(w.detectors, k.New(d.Placement, d.Rating))
 			}
 		}
 		out = append(out, w)
@@ -81,9 +81,11 @@ func hazard(placement string, v map[string]float64) string {
 		return "fire"
 	case v["co"] > 30, v["co.dose"] >= 1:
 		return "co"
-	case v["residual_current"] > 100:
+	case v["temperature.rise"] > 25 && slices.Contains([]string{"meter_box", "distribution_box"}, placement):
+		return "overheat"
+	case v["residual_current"] > 100, v["residual_current.rise"] > 40:
 		return "leakage_current"
-	case v["current"] > 40, v["current"] > 10 && placement == "corridor_socket":
+	case v["current.load"] > 100, v["current.heat"] >= 100:
 		return "overload"
 	}
 	return ""

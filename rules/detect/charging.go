@@ -47,7 +47,7 @@ type chargingDetector struct {
 	house  *feederState
 }
 
-func newCharging(placement string) Detector {
+func newCharging(placement string, _ float64) Detector {
 	switch placement {
 	case "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder":
 		return &chargingDetector{house: &feederState{}}

@@ -34,7 +34,7 @@ type coState struct {
 
 type coDetector struct{ s coState }
 
-func newCO(string) Detector { return &coDetector{coState{COHb: cohbRest}} }
+func newCO(string, float64) Detector { return &coDetector{coState{COHb: cohbRest}} }
 
 // coRate is how fast the dose grows at a concentration, per minute.
 func coRate(ppm float64) float64 {

@@ -9,7 +9,7 @@ import (
 
 // coAlarm is when a constant concentration brings the dose to 1.
 func coAlarm(ppm float64, step, most time.Duration) (time.Duration, bool) {
-	d := newCO("room_smoke")
+	d := newCO("room_smoke", 0)
 	for at := time.Duration(0); at <= most; at += step {
 		d.Observe(0, at.Milliseconds(), ppm)
 		if dose, ok := d.Output(0); ok && dose >= 1 {
@@ -51,7 +51,7 @@ func TestCODoseIsMonotone(t *testing.T) {
 
 // The dose reaches 1 at the time that Wake names, not only at the next reading.
 func TestCODoseWakesInTime(t *testing.T) {
-	d := newCO("")
+	d := newCO("", 0)
 	d.Observe(0, 1000, 0)
 	if at := d.Wake(); at != 0 {
 		t.Errorf("in clean air: wakes at %d, want never", at)
@@ -67,7 +67,7 @@ func TestCODoseWakesInTime(t *testing.T) {
 // cohbReaches is when a constant concentration brings COHb to its alarm, after so
 // much clean air.
 func cohbReaches(ppm float64, step, clean, most time.Duration) (time.Duration, bool) {
-	d := newCO("room_co")
+	d := newCO("room_co", 0)
 	for at := -clean; at <= most; at += step {
 		v := ppm
 		if at < 0 {
@@ -117,7 +117,7 @@ func TestCOHbIsMonotone(t *testing.T) {
 // Without a reading COHb reaches its alarm where readings would have brought it:
 // the moment that Wake names is early, and after a few more it is there.
 func TestCOHbWakesInTime(t *testing.T) {
-	d := newCO("")
+	d := newCO("", 0)
 	d.Observe(0, 1000, 1000)
 	for n := 0; ; n++ {
 		at := d.Wake()

@@ -66,7 +66,7 @@ type Detector interface {
 	CopyFrom(Detector)
 
 	// AppendState appends the state to b. LoadState takes it from the front of
-	// b into a detector made by New with the same placement, and returns what
+	// b into a detector made by New with the same placement and rating, and returns what
 	// is left; ErrState, wrapped, when b is short or of another version.
 	AppendState(b []byte) []byte
 	LoadState(b []byte) (rest []byte, err error)
@@ -80,8 +80,11 @@ type Kind struct {
 	Outputs []string // derived metrics of the catalogue; Output's i is an index into these
 
 	// New makes a detector for a device of the given placement ("" is like a
-	// placement that nothing is known about).
-	New func(placement string) Detector
+	// placement that nothing is known about) on a circuit with the given rated
+	// current in A (0 is one that nobody has told).
+	New func(placement string, rating float64) Detector
+
+	Rated bool // the rating makes a difference
 }
 
 // Wants reports whether a device with these metrics gets a detector of this kind.
@@ -134,6 +137,28 @@ func Kinds() []Kind {
 			Primary: 2,
 			Outputs: []string{"smoke.rise", "heat.rate", "fire.likelihood", "smoke.rate"},
 			New:     newFire,
+		},
+		{
+			Name:    "circuit",
+			Inputs:  []string{"current"},
+			Primary: 1,
+			Outputs: []string{"current.load", "current.heat"},
+			New:     newCircuit,
+			Rated:   true,
+		},
+		{
+			Name:    "joint",
+			Inputs:  []string{"temperature"},
+			Primary: 1,
+			Outputs: []string{"temperature.rise"},
+			New:     newJoint,
+		},
+		{
+			Name:    "leakage",
+			Inputs:  []string{"residual_current"},
+			Primary: 1,
+			Outputs: []string{"residual_current.rise"},
+			New:     newLeakage,
 		},
 	}
 }

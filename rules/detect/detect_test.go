@@ -74,7 +74,7 @@ func forKinds(t *testing.T, f func(t *rapid.T, k Kind, placement string)) {
 func TestOutputsStayInRange(t *testing.T) {
 	cat := telemetry.NewCatalogue(telemetry.LEL{})
 	forKinds(t, func(t *rapid.T, k Kind, placement string) {
-		d := k.New(placement)
+		d := k.New(placement, 0)
 		for _, e := range drawEvents(t, k) {
 			apply(d, e)
 			for i, name := range k.Outputs {
@@ -91,14 +91,14 @@ func TestOutputsStayInRange(t *testing.T) {
 // the original does.
 func TestStateSurvives(t *testing.T) {
 	forKinds(t, func(t *rapid.T, k Kind, placement string) {
-		d := k.New(placement)
+		d := k.New(placement, 0)
 		events := drawEvents(t, k)
 		cut := rapid.IntRange(0, len(events)).Draw(t, "cut")
 		for _, e := range events[:cut] {
 			apply(d, e)
 		}
 		saved := d.AppendState([]byte("front"))[5:]
-		loaded, copied, cloned := k.New(placement), k.New(placement), d.Clone()
+		loaded, copied, cloned := k.New(placement, 0), k.New(placement, 0), d.Clone()
 		rest, err := loaded.LoadState(append(bytes.Clone(saved), "rest"...))
 		if err != nil || string(rest) != "rest" {
 			t.Fatalf("load: rest %q, %v", rest, err)
@@ -120,16 +120,16 @@ func TestStateSurvives(t *testing.T) {
 
 func TestLoadStateRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, k := range Kinds() {
-		d := k.New("corridor_socket")
+		d := k.New("corridor_socket", 0)
 		state := d.AppendState(nil)
 		for _, b := range [][]byte{nil, state[:len(state)-1], append([]byte{99}, state[1:]...)} {
-			if _, err := k.New("corridor_socket").LoadState(b); !errors.Is(err, ErrState) {
+			if _, err := k.New("corridor_socket", 0).LoadState(b); !errors.Is(err, ErrState) {
 				t.Errorf("%s: got %v, want ErrState", k.Name, err)
 			}
 		}
 	}
 	k := kind("charging")
-	if _, err := k.New("dwelling_feeder").LoadState(k.New("corridor_socket").AppendState(nil)); !errors.Is(err, ErrState) {
+	if _, err := k.New("dwelling_feeder", 0).LoadState(k.New("corridor_socket", 0).AppendState(nil)); !errors.Is(err, ErrState) {
 		t.Errorf("a socket's state into a feeder: got %v, want ErrState", err)
 	}
 }
@@ -155,7 +155,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %d primary inputs of %d", k.Name, k.Primary, len(k.Inputs))
 		}
 	}
-	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": fireState{}, "socket": socketState{}, "feeder": feederState{}} {
+	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": fireState{}, "socket": socketState{}, "feeder": feederState{}, "circuit": circuitState{}, "rise": riseState{}} {
 		if n := binary.Size(s) + binary.Size(meter{}); n > MaxState {
 			t.Errorf("%s: %d bytes of state, at most %d promised", name, n, MaxState)
 		}
@@ -175,7 +175,7 @@ func TestWantsAndInput(t *testing.T) {
 // A fault makes what depends on it unknown, and raises nothing.
 func TestGapMakesOutputsUnknown(t *testing.T) {
 	for _, k := range Kinds() {
-		d := k.New("corridor_socket")
+		d := k.New("corridor_socket", 0)
 		for _, in := range []int{0, 1, 2} {
 			if in >= len(k.Inputs) {
 				continue
@@ -201,6 +201,9 @@ func workloads() map[string]func(d Detector, i int64) {
 		"gas/leak":        func(d Detector, i int64) { d.Observe(0, i*1000, math.Mod(float64(i)*0.01, 9)) },
 		"co/clean":        func(d Detector, i int64) { d.Observe(0, i*1000, float64(i%4)) },
 		"fire/clean":      func(d Detector, i int64) { d.Observe(int(i%2), i*1000, 0.02*float64(1+i%2*1000)) },
+		"circuit/load":    func(d Detector, i int64) { d.Observe(0, i*1000, 8+float64(i%5)) },
+		"joint/warm":      func(d Detector, i int64) { d.Observe(0, i*1000, 40+float64(i%5)) },
+		"leakage/small":   func(d Detector, i int64) { d.Observe(0, i*1000, 20+float64(i%5)) },
 		"charging/idle":   func(d Detector, i int64) { d.Observe(0, i*1000, 2) },
 		"charging/charge": func(d Detector, i int64) { d.Observe(0, i*1000, 190+float64(i%5)) },
 		"charging/house": func(d Detector, i int64) {
@@ -221,7 +224,7 @@ func workload(name string) (Kind, string) {
 func TestObserveDoesNotAllocate(t *testing.T) {
 	for name, feed := range workloads() {
 		k, placement := workload(name)
-		d, other := k.New(placement), k.New(placement)
+		d, other := k.New(placement, 0), k.New(placement, 0)
 		i := int64(0)
 		if n := testing.AllocsPerRun(2000, func() {
 			i++
@@ -241,7 +244,7 @@ func BenchmarkObserve(b *testing.B) {
 	for name, feed := range workloads() {
 		b.Run(name, func(b *testing.B) {
 			k, placement := workload(name)
-			d := k.New(placement)
+			d := k.New(placement, 0)
 			i := int64(0)
 			for b.Loop() {
 				i++

@@ -26,7 +26,7 @@ func flaggedRooms(rows []row) map[string]int64 {
 	for _, r := range rows {
 		d := detectors[r.device]
 		if d == nil {
-			d = k.New("room_smoke")
+			d = k.New("room_smoke", 0)
 			detectors[r.device] = d
 		}
 		d.Observe(k.Input(r.metric), r.t, r.v)

@@ -13,7 +13,7 @@ type spoil struct{ relative, step float64 }
 // flags runs the charging detector and gives the times at which it was raised.
 func flags(rows []row, placement string, sp spoil, threshold float64) (at []int64) {
 	k := kind("charging")
-	d := k.New(placement)
+	d := k.New(placement, 0)
 	sensor := sim.Sensor{Seed: 9, Relative: sp.relative, Step: sp.step, Max: 1e6}
 	up := false
 	for _, r := range rows {

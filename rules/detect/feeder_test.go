@@ -11,7 +11,7 @@ import (
 // simulatedHouse runs a day of a house, with a charger plugged in at the given
 // time or none, on a feeder with power and power factor, and gives the raises.
 func simulatedHouse(seed uint64, c *sim.Charger, plugged time.Duration, step time.Duration) (raises []int64) {
-	d := newCharging("dwelling_feeder")
+	d := newCharging("dwelling_feeder", 0)
 	house := sim.House{Seed: seed}
 	sensor := sim.Sensor{Seed: seed, Relative: 0.005, Step: 1, Max: 1e6}
 	up := false

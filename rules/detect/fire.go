@@ -71,7 +71,9 @@ type fireDetector struct {
 	static float64 // °C; from the placement
 }
 
-func newFire(placement string) Detector { return &fireDetector{static: staticHeat(placement)} }
+func newFire(placement string, _ float64) Detector {
+	return &fireDetector{static: staticHeat(placement)}
+}
 
 // staticHeat is the temperature that is a fire by itself. Boxes of wiring run
 // hot and have their own rule; a shed's roof in the sun is hotter than a room.

@@ -15,7 +15,7 @@ func TestHeatRespondsWithinEN54Windows(t *testing.T) {
 		{10, 60, 4*60 + 20}, {20, 30, 2*60 + 20}, {30, 20, 60 + 40},
 	} {
 		for _, step := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second} {
-			d := newFire("room_smoke")
+			d := newFire("room_smoke", 0)
 			at := -1.0
 			for x := -10 * time.Minute; x < 45*time.Minute; x += step {
 				d.Observe(fireInHeat, (x + time.Hour).Milliseconds(), 25+c.rate*max(x.Minutes(), 0))
@@ -79,7 +79,7 @@ func TestFireFreeDaysAreQuiet(t *testing.T) {
 	critical, major := 0, 0
 	for day := range int64(60) {
 		for _, step := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second} {
-			c, m := fireFree(day, newFire("room_smoke"), step)
+			c, m := fireFree(day, newFire("room_smoke", 0), step)
 			critical, major = critical+c, major+m
 		}
 	}
@@ -102,7 +102,7 @@ func TestSimulatedFires(t *testing.T) {
 		{"smouldering", sim.Fire{Smoulder: 0.01, Volume: 30}, 20 * time.Minute},
 	} {
 		for _, step := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second} {
-			d := newFire("room_smoke")
+			d := newFire("room_smoke", 0)
 			smoke := sim.Sensor{Seed: 1, Noise: 0.015, Offset: 0.05, Max: 20}
 			heat := sim.Sensor{Seed: 2, Noise: 0.15, Step: 0.1}
 			const clean = 10 * time.Minute

@@ -72,7 +72,7 @@ type gasState struct {
 
 type gasDetector struct{ s [2]gasState }
 
-func newGas(string) Detector { return &gasDetector{} }
+func newGas(string, float64) Detector { return &gasDetector{} }
 
 // Observe takes %LEL of methane (input 0) or LPG (input 1).
 func (d *gasDetector) Observe(input int, t int64, v float64) {

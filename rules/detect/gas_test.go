@@ -13,7 +13,7 @@ const sure = 0.9 // the likelihood at which the shipped rules raise
 // gasRun feeds a gas detector for d, sampled every step, and tells when the
 // likelihood first reached sure (and the true gas then), or ok false.
 func gasRun(sensor sim.Sensor, gas func(time.Duration) float64, d, step time.Duration) (at time.Duration, level float64, ok bool) {
-	det := newGas("kitchen_gas")
+	det := newGas("kitchen_gas", 0)
 	for t := time.Duration(0); t <= d; t += step {
 		det.Observe(0, t.Milliseconds(), sensor.Read(t, gas(t)))
 		if l, known := det.Output(1); known && l >= sure {
@@ -153,7 +153,7 @@ func TestARowOfBurstsIsNotALeak(t *testing.T) {
 
 // The rise is the slope that the gas has.
 func TestRiseIsTheSlope(t *testing.T) {
-	d := newGas("")
+	d := newGas("", 0)
 	for s := range int64(600) {
 		d.Observe(0, s*1000, 0.5*float64(s)/60)
 	}

@@ -30,7 +30,7 @@ func drawCharger(seed uint64) sim.Charger {
 // foundOnSocket runs a charger plugged in after ten quiet minutes and tells how
 // long after that it was flagged.
 func foundOnSocket(c sim.Charger, s sim.Sensor, step time.Duration, idle float64) (time.Duration, bool) {
-	d := newCharging("corridor_socket")
+	d := newCharging("corridor_socket", 0)
 	const before = 10 * time.Minute
 	for at := time.Duration(0); at < before+20*time.Minute; at += step {
 		d.Observe(chargePower, at.Milliseconds()+1, s.Read(at, idle+c.Watts(at-before)))
@@ -77,7 +77,7 @@ func TestChargerOnAMeterThatReportsOnChange(t *testing.T) {
 	for i := range uint64(50) {
 		charger := drawCharger(i)
 		for _, wakes := range []bool{true, false} {
-			d := newCharging("corridor_socket")
+			d := newCharging("corridor_socket", 0)
 			last, lastAt, found := -100.0, time.Duration(0), time.Duration(-1)
 			for at := time.Duration(0); at < before+30*time.Minute && found < 0; at += time.Second {
 				if v := charger.Watts(at - before); at == 0 || v > last+3 || v < last-3 || at-lastAt >= 13*time.Minute {
@@ -109,7 +109,7 @@ func TestOtherLoadsOnSocketsAreNotChargers(t *testing.T) {
 			"rice cooker": sim.Use{Power: 700, UsesPerDay: 4, MinOn: 20 * time.Minute, MaxOn: 40 * time.Minute, Cycle: 80 * time.Second, Seed: i},
 			"laptop":      sim.Use{Power: 45, UsesPerDay: 4, MinOn: time.Hour, MaxOn: 5 * time.Hour, Ripple: 0.1, RippleTime: time.Minute, Seed: i},
 		} {
-			d := newCharging("corridor_socket")
+			d := newCharging("corridor_socket", 0)
 			sensor := sim.Sensor{Seed: i, Relative: 0.005, Step: 0.1, Max: 1e6}
 			for at := time.Duration(0); at < 12*time.Hour; at += 5 * time.Second {
 				d.Observe(chargePower, at.Milliseconds()+1, sensor.Read(at, load.Watts(at)))
@@ -129,7 +129,7 @@ func TestOtherLoadsOnSocketsAreNotChargers(t *testing.T) {
 // Energy, power and stage tell the session's course.
 func TestSessionStages(t *testing.T) {
 	c := sim.Lithium(200, 0.5, 0.6)
-	d := newCharging("corridor_socket")
+	d := newCharging("corridor_socket", 0)
 	seen := map[float64]bool{}
 	energy := 0.0
 	for at := time.Duration(0); at < c.Length()+10*time.Minute; at += 5 * time.Second {
