@@ -69,6 +69,7 @@ func commands() []command {
 		{"sign-in", "", "print a one-time sign-in link; makes the first user too", signInHelp, runSignIn},
 		{"token", "", "print an API token for a user, once", tokenHelp, runToken},
 		{"gateway-enrol", "", "print a gateway's credentials, once, as JSON", enrolHelp, runEnrol},
+		{"gateway-push", "FILE", "send a gateway parts of its configuration", pushHelp, runPush},
 		{"revoke", "", "shut a user or a gateway out", revokeHelp, runRevoke},
 		{"reload", "", "have the running hub read site, rules and certificates again", reloadHelp, runReload},
 		{"rules check", "FILE|DIR...", "check rule files: every mistake with file:line:column", checkHelp, runRulesCheck},

@@ -66,6 +66,7 @@ type control struct {
 	link   func(code string) string
 	reload func(context.Context) (says string, err error)
 	kick   func(gateway string) // ends its connections
+	push   func(context.Context, pushRequest) (pushReply, error)
 }
 
 func (c *control) handler() http.Handler {
@@ -75,6 +76,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /gateway-enrol", unixsocket.Answer(c.enrol))
 	mux.HandleFunc("POST /revoke", unixsocket.Answer(c.revoke))
 	mux.HandleFunc("POST /reload", unixsocket.Answer(c.again))
+	mux.HandleFunc("POST /gateway-push", unixsocket.Answer(c.push))
 	return mux
 }
 

@@ -128,6 +128,7 @@ func (v inventory) Nodes(context.Context) ([]web.Node, error) {
 			w = &web.Node{ID: n.Node, Ours: n.Ours, Online: n.Online, Since: web.Time(n.Since)}
 			known[n.Node] = w
 		}
+		w.Config, w.Problem = n.Config, n.ConfigBad
 		w.LastSeen, w.Version, w.Bad, w.Pending = max(w.LastSeen, web.Time(n.LastSeen)), n.Version, counts(n.Bad), pending(n)
 	}
 	for _, d := range v.view.Devices() {

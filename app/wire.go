@@ -283,7 +283,7 @@ func (h *Hub) openControl(context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &control{access: h.access, mqtt: h.gatewaysURL, ca: func() string { return trustee(h.mqttCert) }, link: h.SignInLink, reload: h.Reload, kick: h.server.Kick}
+	c := &control{access: h.access, mqtt: h.gatewaysURL, ca: func() string { return trustee(h.mqttCert) }, link: h.SignInLink, reload: h.Reload, kick: h.server.Kick, push: h.push}
 	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second}
 	h.work.parts = append(h.work.parts, part{"control socket", server.Shutdown})
 	go func() {

@@ -111,7 +111,11 @@ type Factory func(d *Device, dir string) (devices.Device, error)
 
 // Load reads a configuration file; mistakes come as conf.Errors, all at once. kinds
 // are the kinds of devices there are.
-func Load(path string, kinds map[string]Factory) (*Config, error) {
+func Load(path string, kinds map[string]Factory) (*Config, error) { return LoadWith(path, "", kinds) }
+
+// LoadWith is Load with the parts of the configuration that stand in the file pushed,
+// see Pushed; "" is none.
+func LoadWith(path, pushed string, kinds map[string]Factory) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the gateway's configuration: %w", err)
@@ -120,15 +124,19 @@ func Load(path string, kinds map[string]Factory) (*Config, error) {
 	if err := conf.Decode(path, data, &c); err != nil {
 		return nil, err
 	}
+	from, err := c.overlay(path, pushed)
+	if err != nil {
+		return nil, err
+	}
 	var errs conf.Errors
 	for i := range c.Nodes {
-		d, err := splitDevice(path, &c.Nodes[i])
+		d, err := splitDevice(from, &c.Nodes[i])
 		if err != nil {
-			collect(&errs, c.Nodes[i].Line, path, err)
+			collect(&errs, c.Nodes[i].Line, from, err)
 			continue
 		}
 		if err := d.readCalibration(filepath.Dir(path)); err != nil {
-			collect(&errs, d.Pos.Line, path, err)
+			collect(&errs, d.Pos.Line, from, err)
 		}
 		c.Devices = append(c.Devices, d)
 	}

@@ -29,6 +29,10 @@ type Deps struct {
 	// in doubt, unless it shows a time before this program was written.
 	ClockDoubt func() bool
 
+	// Configure is handed parts of a configuration that the hub pushes, as text. It
+	// must not block. nil: they are ignored.
+	Configure func(text string)
+
 	// Urgent says whether a reading is to be committed and published at once and
 	// ahead of all others. device is "group/node/device". It is called on the
 	// device's goroutine for every reading, faults included, so it must be quick;
@@ -81,7 +85,7 @@ func New(cfg *Config, deps Deps) (*Gateway, error) {
 	g.session, err = session.New(session.Config{Group: cfg.Group.V, Node: cfg.Node.V, URL: url,
 		Username: cfg.MQTT.Username.V, Password: cfg.MQTT.Password, TLS: tls, Version: cfg.Version,
 		MaxReadings: cfg.MQTT.MaxReadings.V, BacklogRate: cfg.MQTT.BacklogRate.V,
-	}, session.Deps{Outbox: g.box, Devices: g.Devices(), Unit: g.unit, Clock: deps.Clock, Log: deps.Log})
+	}, session.Deps{Outbox: g.box, Devices: g.Devices(), Unit: g.unit, Clock: deps.Clock, Log: deps.Log, Configure: deps.Configure})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gateway: %w", err), g.box.Close())
 	}
@@ -170,6 +174,10 @@ func (g *Gateway) urgency() func(*probe, telemetry.Point) bool {
 		return g.deps.Urgent(telemetry.DeviceID(g.cfg.Group.V, g.cfg.Node.V, p.info.ID), p.info.Placement, pt)
 	}
 }
+
+// Report has the hub told which pushed configuration is in effect, and which was not
+// taken and why; each may be "".
+func (g *Gateway) Report(version, problem string) { g.session.Report(version, problem) }
 
 // Run samples and sends until ctx ends. See the package's doc for how it stops.
 func (g *Gateway) Run(ctx context.Context) error {

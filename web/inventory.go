@@ -90,6 +90,8 @@ type Node struct {
 	Since    Time             `json:"since"` // of Online's present value
 	LastSeen Time             `json:"last_seen"`
 	Version  string           `json:"version,omitempty"`
+	Config   string           `json:"config,omitempty"`         // version of the pushed configuration in effect
+	Problem  string           `json:"config_problem,omitempty"` // "VERSION: reason" of one that was not taken
 	Devices  int              `json:"devices"`
 	Pending  uint64           `json:"pending"` // readings it holds that are not committed yet
 	Forked   bool             `json:"forked"`  // its card was cloned or restored

@@ -7,9 +7,13 @@ import (
 )
 
 // health is what a service manager is told of a gateway: a line for people, and
-// what is stuck, if anything is.
-func health(g *gateway.Gateway) func() (status string, stuck error) {
-	return func() (string, error) { return summary(g.Status()), g.Stuck() }
+// what is stuck, if anything is. Between two lives there is nothing that could be.
+func (s *stage) health() (status string, stuck error) {
+	g := s.running.Load()
+	if g == nil {
+		return "being made", nil
+	}
+	return summary(g.Status()), g.Stuck()
 }
 
 // summary is a gateway's state in one line.

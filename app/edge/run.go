@@ -26,13 +26,20 @@ import (
 
 // Run runs the gateway of a configuration file until ctx ends.
 func Run(ctx context.Context, file string, log *slog.Logger) error {
-	p, err := load(file, log)
+	s, err := newStage(file, log)
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, log)
+	ctx, stop := context.WithCancel(ctx)
+	var guard sync.WaitGroup
+	guard.Go(func() { systemd.FromEnv().Guard(ctx, log, s.health) })
+	err = s.run(ctx)
+	stop()
+	guard.Wait()
+	return err
 }
 
+// run is one life of a gateway.
 func (p *parts) run(ctx context.Context, log *slog.Logger) error {
 	g, err := gateway.New(p.cfg, p.deps)
 	if err != nil {
@@ -53,7 +60,9 @@ func (p *parts) run(ctx context.Context, log *slog.Logger) error {
 	if len(p.watch.Actuators()) > 0 {
 		others.Go(func() { serveControl(ctx, p.cfg.Control.V, p.watch, log) })
 	}
-	others.Go(func() { systemd.FromEnv().Guard(ctx, log, health(g)) })
+	if p.beside != nil {
+		others.Go(func() { p.beside(ctx, g) })
+	}
 	err = g.Run(ctx)
 	stop()
 	others.Wait()
@@ -85,18 +94,33 @@ type parts struct {
 	cfg   *gateway.Config
 	deps  gateway.Deps
 	watch *edgerules.Watch
+	buses *bus.Buses
+
+	beside func(context.Context, *gateway.Gateway) // runs as long as the gateway does; may be nil
 }
 
 func load(file string, log *slog.Logger) (*parts, error) {
 	return loadOn(newWiring(bus.Host()), file, log)
 }
 
+// loadOn is the gateway of a file, with what its hub has pushed.
 func loadOn(wiring *wiring, file string, log *slog.Logger) (*parts, error) {
+	return loadPushed(wiring, file, goodFile, log)
+}
+
+// loadPushed is the gateway of a file, with what the hub has pushed where the state
+// folder has a file of that name.
+func loadPushed(wiring *wiring, file, pushed string, log *slog.Logger) (*parts, error) {
 	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
 	kinds := kindsOn(wiring, catalogue, log)
 	cfg, err := gateway.Load(file, kinds)
 	if err != nil {
 		return nil, err
+	}
+	if path := filepath.Join(cfg.State.V, pushed); pushed != "" && exists(path) {
+		if cfg, err = gateway.LoadWith(file, path, kinds); err != nil {
+			return nil, err
+		}
 	}
 	cfg.Version = Version
 	files, err := ruleFiles(cfg.Rules)
@@ -123,7 +147,12 @@ func loadOn(wiring *wiring, file string, log *slog.Logger) (*parts, error) {
 	for _, a := range actuators {
 		deps.Devices = append(deps.Devices, a.Device())
 	}
-	return &parts{cfg, deps, watch}, nil
+	return &parts{cfg: cfg, deps: deps, watch: watch, buses: wiring.buses}, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // ruleFiles reads what "rules" names: files, and of folders their *.yaml files but

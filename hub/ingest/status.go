@@ -169,3 +169,13 @@ func (in *Ingest) Idle() time.Duration {
 	}
 	return time.Since(origin) - time.Duration(at)
 }
+
+// Pushed forgets what a gateway said of its configuration, so that what it says next
+// is about the one that is pushed now.
+func (in *Ingest) Pushed(node string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if n := in.nodes[node]; n != nil {
+		n.config, n.configBad = "", ""
+	}
+}
