@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 
 	"weishao.dev/weishao/rules/detect"
 )
@@ -181,7 +182,13 @@ func (c *cell) goOn(before *state, out []*cell) {
 
 func (s *slot) key() nameKey { return nameKey{s.dev.id, s.metric} }
 
-func (d *detector) key() nameKey { return nameKey{d.dev.id, d.kind.Name + " " + d.placement} }
+func (d *detector) key() nameKey {
+	name := d.kind.Name + " " + d.placement
+	if d.kind.Rated {
+		name += " " + strconv.FormatFloat(d.rating, 'g', -1, 64)
+	}
+	return nameKey{d.dev.id, name}
+}
 
 // key names an instance across versions of site and rules.
 func (r *instance) key() nameKey {
@@ -203,7 +210,7 @@ func (r *instance) place(c *cell) string {
 func (c *cell) fresh() *state {
 	s := &state{Vals: make([]value, len(c.slots)), Wins: make([]window, len(c.wins)), Phases: make([]phase, len(c.insts)), Dets: make([]detect.Detector, len(c.dets))}
 	for i, d := range c.dets {
-		s.Dets[i] = d.kind.New(d.placement)
+		s.Dets[i] = d.kind.New(d.placement, d.rating)
 	}
 	return s
 }

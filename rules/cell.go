@@ -48,8 +48,9 @@ type feed struct{ det, input int }
 type detector struct {
 	kind      detect.Kind
 	dev       *device
-	placement string // that it was made for
-	outs      []int  // slots
+	placement string  // that it was made for
+	rating    float64 // likewise
+	outs      []int   // slots
 }
 
 type windowOf struct {

@@ -151,7 +151,7 @@ func (b *builder) detectors(d *device) {
 				b.c.slots[s].feeds = append(b.c.slots[s].feeds, feed{det, i})
 			}
 		}
-		made := detector{kind: k, dev: d, placement: d.placement}
+		made := detector{kind: k, dev: d, placement: d.placement, rating: d.rating}
 		for i, out := range k.Outputs {
 			made.outs = append(made.outs, b.add(slot{dev: d, metric: out, det: det, out: i, move: b.move(out)}))
 		}
