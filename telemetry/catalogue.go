@@ -74,6 +74,7 @@ var base = []Metric{
 	{Name: "charging.energy", Unit: "Wh", Min: 0, Max: 1e6, Zh: "充电电量", En: "Charging energy", Derived: true},
 	{Name: "charging.power", Unit: "W", Min: 0, Max: 50000, Zh: "疑似充电器功率", En: "Power of the suspected charger", Derived: true},
 	{Name: "charging.stage", Unit: "1", Min: 0, Max: 4, Zh: "充电阶段", En: "Charging stage (1 bulk, 2 taper, 3 float, 4 done)", Derived: true},
+	{Name: "charging.trouble", Unit: "1", Min: 0, Max: 1, Zh: "充电异常可能性", En: "Likelihood that a charge goes wrong", Derived: true},
 	{Name: "gas.rise", Unit: "%LEL/min", Min: -100, Max: 100, Zh: "燃气上升速率", En: "Gas rise", Derived: true},
 	{Name: "gas.leak_likelihood", Unit: "1", Min: 0, Max: 1, Zh: "泄漏可能性", En: "Leak likelihood", Derived: true},
 	{Name: "co.dose", Unit: "1", Min: 0, Max: 10, Zh: "一氧化碳剂量", En: "CO dose", Derived: true},

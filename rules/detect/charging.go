@@ -17,6 +17,9 @@ const (
 	chargeVoltage
 )
 
+// chargeTrouble is the output that only a shed's detector has.
+const chargeTrouble = 4
+
 // Stages of a session, as the metric charging.stage has them.
 const (
 	stageNone = iota
@@ -40,11 +43,13 @@ type meter struct {
 	Value [5]float64
 }
 
-// chargingDetector is a meter and one of two watchers; the other is nil.
+// chargingDetector is a meter and one of two watchers; the other is nil. A shed's
+// socket is watched for charges that go wrong besides (shed.go).
 type chargingDetector struct {
 	m      meter
 	socket *socketState
 	house  *feederState
+	shed   *shedState
 }
 
 func newCharging(placement string, _ float64) Detector {
@@ -52,7 +57,11 @@ func newCharging(placement string, _ float64) Detector {
 	case "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder":
 		return &chargingDetector{house: &feederState{}}
 	}
-	return &chargingDetector{socket: &socketState{}}
+	d := &chargingDetector{socket: &socketState{}}
+	if placement == "bike_shed" {
+		d.shed = &shedState{}
+	}
+	return d
 }
 
 // Observe takes W, A, power factor, var or V.
@@ -106,8 +115,11 @@ func (m *meter) nonActive(input int) (float64, bool) {
 func (d *chargingDetector) watts(t int64, v float64) {
 	if d.house != nil {
 		d.house.observe(t, v)
-	} else {
-		d.socket.observe(t, v)
+		return
+	}
+	d.socket.observe(t, v)
+	if d.shed != nil {
+		d.shed.watch(t, d.socket)
 	}
 }
 
@@ -134,22 +146,40 @@ func (d *chargingDetector) Wake() int64 {
 	if d.house != nil {
 		return d.house.wake()
 	}
-	return d.socket.wake()
+	at := d.socket.wake()
+	if d.shed != nil {
+		if w := d.shed.wake(d.socket); at == 0 || w != 0 && w < at {
+			return w
+		}
+	}
+	return at
 }
 
 func (d *chargingDetector) Advance(t int64) {
 	if d.house != nil {
 		d.house.advance(t)
-	} else {
-		d.socket.advance(t)
+		return
+	}
+	d.socket.advance(t)
+	if d.shed != nil && d.socket.Known {
+		d.shed.watch(t, d.socket)
 	}
 }
 
 // Output: likelihood, energy in Wh since the session's start, power in W of what
-// is taken for a charger, stage.
+// is taken for a charger, stage; in a shed trouble.
 func (d *chargingDetector) Output(i int) (float64, bool) {
 	if d.house != nil {
+		if i == chargeTrouble {
+			return 0, false
+		}
 		return d.house.output(i)
+	}
+	if i == chargeTrouble {
+		if d.shed == nil {
+			return 0, false
+		}
+		return d.shed.trouble(d.socket), d.socket.Known
 	}
 	return d.socket.output(i)
 }
@@ -160,6 +190,9 @@ func (d *chargingDetector) Clone() Detector {
 		c.house = &feederState{}
 	} else {
 		c.socket = &socketState{}
+	}
+	if d.shed != nil {
+		c.shed = &shedState{}
 	}
 	c.CopyFrom(d)
 	return c
@@ -173,6 +206,9 @@ func (d *chargingDetector) CopyFrom(from Detector) {
 	} else {
 		*d.socket = *o.socket
 	}
+	if d.shed != nil {
+		*d.shed = *o.shed
+	}
 }
 
 func (d *chargingDetector) AppendState(b []byte) []byte {
@@ -180,7 +216,11 @@ func (d *chargingDetector) AppendState(b []byte) []byte {
 	if d.house != nil {
 		return appendState(b, 'f', d.house)
 	}
-	return appendState(b, 's', d.socket)
+	b = appendState(b, 's', d.socket)
+	if d.shed != nil {
+		b = appendState(b, 'b', d.shed)
+	}
+	return b
 }
 
 func (d *chargingDetector) LoadState(b []byte) ([]byte, error) {
@@ -191,5 +231,8 @@ func (d *chargingDetector) LoadState(b []byte) ([]byte, error) {
 	if d.house != nil {
 		return loadState(b, 'f', d.house)
 	}
-	return loadState(b, 's', d.socket)
+	if b, err = loadState(b, 's', d.socket); err != nil || d.shed == nil {
+		return b, err
+	}
+	return loadState(b, 'b', d.shed)
 }

@@ -114,7 +114,7 @@ func Kinds() []Kind {
 			Name:    "charging",
 			Inputs:  []string{"power", "current", "power_factor", "reactive_power", "voltage"},
 			Primary: 2,
-			Outputs: []string{"charging.likelihood", "charging.energy", "charging.power", "charging.stage"},
+			Outputs: []string{"charging.likelihood", "charging.energy", "charging.power", "charging.stage", "charging.trouble"},
 			New:     newCharging,
 		},
 		{

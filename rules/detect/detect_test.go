@@ -62,7 +62,7 @@ func apply(d Detector, e event) {
 
 func forKinds(t *testing.T, f func(t *rapid.T, k Kind, placement string)) {
 	for _, k := range Kinds() {
-		for _, placement := range []string{"", "dwelling_feeder"} {
+		for _, placement := range []string{"", "dwelling_feeder", "bike_shed"} {
 			t.Run(k.Name+"/"+placement, func(t *testing.T) {
 				rapid.Check(t, func(t *rapid.T) { f(t, k, placement) })
 			})
@@ -155,7 +155,10 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %d primary inputs of %d", k.Name, k.Primary, len(k.Inputs))
 		}
 	}
-	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": fireState{}, "socket": socketState{}, "feeder": feederState{}, "circuit": circuitState{}, "rise": riseState{}} {
+	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": fireState{}, "socket": socketState{}, "shed": struct {
+		Socket socketState
+		Shed   shedState
+	}{}, "feeder": feederState{}, "circuit": circuitState{}, "rise": riseState{}} {
 		if n := binary.Size(s) + binary.Size(meter{}); n > MaxState {
 			t.Errorf("%s: %d bytes of state, at most %d promised", name, n, MaxState)
 		}
@@ -205,6 +208,7 @@ func workloads() map[string]func(d Detector, i int64) {
 		"joint/warm":      func(d Detector, i int64) { d.Observe(0, i*1000, 40+float64(i%5)) },
 		"leakage/small":   func(d Detector, i int64) { d.Observe(0, i*1000, 20+float64(i%5)) },
 		"charging/idle":   func(d Detector, i int64) { d.Observe(0, i*1000, 2) },
+		"charging/shed":   func(d Detector, i int64) { d.Observe(0, i*1000, 190+float64(i%5)) },
 		"charging/charge": func(d Detector, i int64) { d.Observe(0, i*1000, 190+float64(i%5)) },
 		"charging/house": func(d Detector, i int64) {
 			d.Observe(0, i*1000, 200+150*float64(i/60%4)+float64(i%5))
@@ -215,8 +219,11 @@ func workloads() map[string]func(d Detector, i int64) {
 
 func workload(name string) (Kind, string) {
 	placement := "corridor_socket"
-	if name == "charging/house" {
+	switch name {
+	case "charging/house":
 		placement = "dwelling_feeder"
+	case "charging/shed":
+		placement = "bike_shed"
 	}
 	return kind(name[:bytes.IndexByte([]byte(name), '/')]), placement
 }
