@@ -107,6 +107,15 @@ func TestJointRise(t *testing.T) {
 	}
 }
 
+// A room's temperature has no rise.
+func TestRoomsHaveNoJoints(t *testing.T) {
+	d := newJoint("room_smoke", 0)
+	d.Observe(0, 1000, 20)
+	if v, ok := d.Output(0); ok {
+		t.Errorf("a room's temperature rises by %g", v)
+	}
+}
+
 // Leakage that comes and goes with the damp is learnt, what grows in a week is not.
 func TestLeakageRise(t *testing.T) {
 	damp := func(h float64) float64 { return 30 + 10*h/(24*14) }

@@ -62,7 +62,7 @@ func apply(d Detector, e event) {
 
 func forKinds(t *testing.T, f func(t *rapid.T, k Kind, placement string)) {
 	for _, k := range Kinds() {
-		for _, placement := range []string{"", "dwelling_feeder", "bike_shed"} {
+		for _, placement := range []string{"", "dwelling_feeder", "bike_shed", "meter_box"} {
 			t.Run(k.Name+"/"+placement, func(t *testing.T) {
 				rapid.Check(t, func(t *rapid.T) { f(t, k, placement) })
 			})

@@ -30,11 +30,20 @@ type riseState struct {
 }
 
 type riseDetector struct {
-	p *riseParams
+	p *riseParams // nil: not watched
 	s riseState
 }
 
-func newJoint(string, float64) Detector   { return &riseDetector{p: &jointRise} }
+// newJoint has a baseline where a temperature is that of a joint; a room's has no
+// use for one, and what is known nowhere costs nothing.
+func newJoint(placement string, _ float64) Detector {
+	switch placement {
+	case "meter_box", "distribution_box", "corridor_socket", "lobby_socket", "stair_light":
+		return &riseDetector{p: &jointRise}
+	}
+	return &riseDetector{}
+}
+
 func newLeakage(string, float64) Detector { return &riseDetector{p: &leakageRise} }
 
 // advance brings the baseline forward to t at the last reading.
@@ -57,6 +66,9 @@ func (d *riseDetector) advance(t int64) {
 // Observe takes °C, or mA.
 func (d *riseDetector) Observe(_ int, t int64, v float64) {
 	s := &d.s
+	if d.p == nil {
+		return
+	}
 	switch {
 	case !s.Begun:
 		s.Base = v
