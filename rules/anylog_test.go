@@ -73,7 +73,7 @@ func (w *world) restart() {
 // audit compares what the engine keeps in several places.
 func (e *Engine) audit(open map[string]bool) error {
 	aside, holding := 0, 0
-	for _, c := range e.cells {
+	for _, c := range e.live() {
 		if c.gone || !c.consistent() {
 			return fmt.Errorf("cell %s is gone, or of another shape", c.key)
 		}

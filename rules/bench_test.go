@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -89,4 +90,78 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 	b.ReportMetric(float64(size)/devices, "snapshot-B/device")
 	b.ReportMetric(float64(m.HeapAlloc)/devices, "heap-B/device")
+}
+
+// BenchmarkDevices is the cost of one reading by how many devices there are, each
+// with a reading every ten seconds, in random order: what memory costs where the
+// state of all is larger than the processor's caches. The devices are an even mix of
+// gas, smoke, heat, CO and power. Each second is one record and one tick.
+func BenchmarkDevices(b *testing.B) {
+	for _, devices := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(devices), func(b *testing.B) {
+			if testing.Short() && devices > 100_000 {
+				b.Skip("takes 10 GB and a minute")
+			}
+			c := newCrowd(devices)
+			for range 7 * 10 { // until windows are full and nothing is new
+				c.second()
+			}
+			runtime.GC()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			read := c.read
+			b.ReportAllocs()
+			b.ResetTimer()
+			for c.read-read < b.N {
+				c.second()
+			}
+			b.StopTimer()
+			runtime.ReadMemStats(&after)
+			n := float64(c.read - read)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/reading")
+			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/n, "allocs/reading")
+			b.ReportMetric(float64(before.HeapAlloc)/float64(devices), "heap-B/device")
+		})
+	}
+}
+
+// crowd is many devices that take turns, ten seconds a turn.
+type crowd struct {
+	e     *Engine
+	out   nobody
+	rec   record.Record
+	order []*record.Readings // in random order
+	at    int
+	read  int
+}
+
+func newCrowd(devices int) *crowd {
+	c := &crowd{e: NewEngine(), rec: record.Record{Seq: 1, Arrival: t0}}
+	c.e.Apply(&record.Record{Seq: 1, Arrival: t0, Entries: []record.Entry{&record.Rules{Version: "1", Files: Shipped()}}}, &c.out)
+	metrics := []string{"gas.ch4", "smoke", "temperature", "co", "power"}
+	for i := range devices {
+		id := fmt.Sprintf("g/n%d/d%d", i/50, i)
+		m := metrics[i%len(metrics)]
+		c.e.Apply(&record.Record{Seq: 1, Arrival: t0, Entries: []record.Entry{&record.DeviceBirth{Device: id, IntervalMS: 10_000, Metrics: []string{m}}}}, &c.out)
+		c.order = append(c.order, &record.Readings{Device: id, Points: []telemetry.Point{{Metric: m}}})
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(devices, func(i, j int) { c.order[i], c.order[j] = c.order[j], c.order[i] })
+	return c
+}
+
+// second brings a tenth of the devices' readings, and a tick.
+func (c *crowd) second() {
+	c.rec.Seq++
+	c.rec.Arrival += 1000
+	c.rec.Entries = c.rec.Entries[:0]
+	for range len(c.order) / 10 {
+		r := c.order[c.at]
+		r.Points[0].Time = c.rec.Arrival
+		r.Points[0].Value = 2 + math.Sin(float64(c.at)+float64(c.rec.Arrival/1000))
+		c.rec.Entries = append(c.rec.Entries, r)
+		c.at = (c.at + 1) % len(c.order)
+	}
+	c.rec.Entries = append(c.rec.Entries, &record.Tick{})
+	c.read += len(c.order) / 10
+	c.e.Apply(&c.rec, &c.out)
 }

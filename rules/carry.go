@@ -33,8 +33,18 @@ func (e *Engine) carry(old, made []*cell) {
 	if len(old) == 0 {
 		return
 	}
-	e.cells = slices.DeleteFunc(e.cells, func(c *cell) bool { return c.gone })
+	e.gone = true
 	e.jobs = slices.DeleteFunc(e.jobs, func(c *cell) bool { return c.gone })
+}
+
+// live is all cells but those that others have taken the place of. They are let go
+// here, all at once: a million devices are born one by one.
+func (e *Engine) live() []*cell {
+	if e.gone {
+		e.gone = false
+		e.cells = slices.DeleteFunc(e.cells, func(c *cell) bool { return c.gone })
+	}
+	return e.cells
 }
 
 // legacy is what old cells leave to new ones, by name.

@@ -31,6 +31,7 @@ type Engine struct {
 	gates  []*gateway // likewise
 	places map[string][]*device
 	cells  []*cell
+	gone   bool    // some of cells are no longer in use
 	jobs   []*cell // outages being evaluated
 	aside  int     // readings kept for outages
 
@@ -281,7 +282,7 @@ func (e *Engine) resite() {
 // Active lists the raises that hold, in the order in which they came.
 func (e *Engine) Active() []Verdict {
 	var list []Verdict
-	for _, c := range e.cells {
+	for _, c := range e.live() {
 		for _, said := range c.said {
 			if n := len(said); n > 0 && said[n-1].Cleared == 0 {
 				list = append(list, said[n-1].V)

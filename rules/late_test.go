@@ -286,7 +286,7 @@ func TestOneReadingFromTheFuture(t *testing.T) {
 		}
 	}
 	w.want("raise gas at 206 since 201")
-	if n := len(w.e.cells[0].tail); n > 100 {
+	if n := len(w.e.live()[0].tail); n > 100 {
 		t.Errorf("%d readings are kept", n)
 	}
 }

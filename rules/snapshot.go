@@ -100,7 +100,7 @@ func (e *Engine) Freeze() (*Frozen, error) {
 	for _, g := range e.gates {
 		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.backAt, g.silent, g.forked, g.forkAt, g.stored})
 	}
-	f := &Frozen{state: s, cells: make([]*cell, len(e.cells))}
+	f := &Frozen{state: s, cells: make([]*cell, len(e.live()))}
 	for i, c := range e.cells {
 		f.cells[i] = c.freeze()
 	}
@@ -223,7 +223,7 @@ func (e *Engine) setFiles(s *engineState) error {
 
 func (e *Engine) restoreCells(dec *gob.Decoder, n int) error {
 	byKey := map[string]*cell{}
-	for _, c := range e.cells {
+	for _, c := range e.live() {
 		byKey[c.key] = c
 	}
 	if len(byKey) != n {

@@ -97,7 +97,7 @@ func TestAnOutageThatNeverComesIsGivenUp(t *testing.T) {
 	for at := t0 + 2000; at < t0+200_000; at += 1000 {
 		w.reads("g/n/d", "gas.ch4", at, 1)
 	}
-	if c := w.e.cells[0]; c.drain != nil || len(c.tail) > 100 || w.e.aside != maxAside-100 {
+	if c := w.e.live()[0]; c.drain != nil || len(c.tail) > 100 || w.e.aside != maxAside-100 {
 		t.Errorf("%d readings are kept, %d by all", len(c.tail), w.e.aside)
 	}
 }

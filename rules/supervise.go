@@ -40,7 +40,7 @@ const (
 
 // tick lets time pass for those that nobody hears of.
 func (e *Engine) tick() {
-	for _, c := range e.cells {
+	for _, c := range e.live() {
 		if c.cur.LastT == 0 {
 			continue
 		}
