@@ -103,14 +103,14 @@ func (s *Schema) describesKeys(t testing.TB, root *Schema, path string, v reflec
 		t.Errorf("%s: lets unknown keys pass", path)
 	}
 	var keys []string
-	for i := range v.NumField() {
-		key, _, _ := strings.Cut(v.Field(i).Tag.Get("yaml"), ",")
+	for f := range v.Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if key == "" || key == "-" {
 			continue
 		}
 		keys = append(keys, key)
 		if p := s.Properties[key]; p != nil {
-			p.describes(t, root, path+"/"+key, v.Field(i).Type)
+			p.describes(t, root, path+"/"+key, f.Type)
 		}
 	}
 	slices.Sort(keys)
