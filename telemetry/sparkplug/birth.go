@@ -15,8 +15,8 @@ type NodeBirth struct {
 	Ours      bool
 	Epoch     record.Epoch
 	Version   string
-	Config    string // which pushed configuration is in effect; "" none
-	ConfigBad string // which was not taken last, and why, "VERSION: reason"; "" none
+	Config    string       // which pushed configuration is in effect; "" none
+	ConfigBad string       // which was not taken last, and why, "VERSION: reason"; "" none
 	Runs      []record.Run // open runs, in the order declared
 }
 
