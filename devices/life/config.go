@@ -2,6 +2,7 @@ package life
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,10 +150,8 @@ func (o *Own) dates(m Model, s *Settings, errs *conf.Errors) {
 }
 
 func Measures(name string, metrics []string, at conf.Pos, errs *conf.Errors) bool {
-	for _, m := range metrics {
-		if m == name {
-			return true
-		}
+	if slices.Contains(metrics, name) {
+		return true
 	}
 	errs.Add(at, "the device does not measure %s (it measures %s)%s", name, strings.Join(metrics, ", "), telemetry.Suggest(name, metrics))
 	return false
