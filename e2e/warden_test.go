@@ -87,11 +87,11 @@ func officer(t *testing.T, hub *harness.Hub, browser *harness.Browser, gw *harne
 	desk := browser.Page(t, 1280, 900)
 	hub.SignIn(t, desk, "sun", "officer")
 	desk.Do(t, chromedp.Navigate(hub.API.URL+"/officer?lang=en"), chromedp.Evaluate[chromedp.Void]("window.sameLoad = true; undefined"))
-	place := func(name, state string) string { // in the list, and counted
+	place := func(name, state string, count int) string { // in the list, and counted
 		return fmt.Sprintf(`document.querySelector('#buildings [data-place="%[1]s-kitchen"]').dataset.placeState == '%[2]s' &&
-			document.querySelector('#counts [data-place-state=%[2]s] b').innerText == '1' && window.sameLoad`, name, state)
+			document.querySelector('#counts [data-place-state=%[2]s] b').innerText == '%[3]d' && window.sameLoad`, name, state, count)
 	}
-	desk.Shows(t, place("north", "hazard")+" && "+place("south", "normal")) // gas is still there, whatever people have written
+	desk.Shows(t, place("north", "hazard", 1)+" && "+place("south", "normal", 2)) // the gateway's own board is one too; gas is still there, whatever people have written
 	clean(t, desk, "the officer's page")
 
 	desk.Do(t, chromedp.Navigate(hub.API.URL+"/officer/devices/g/n/north"))
@@ -112,8 +112,8 @@ func officer(t *testing.T, hub *harness.Hub, browser *harness.Browser, gw *harne
 	desk.Shows(t, `document.querySelector('#report[data-state=verified]')`)
 
 	desk.Do(t, chromedp.Navigate(hub.API.URL+"/officer"), chromedp.Evaluate[chromedp.Void]("window.sameLoad = true; undefined"))
-	gw.Crash()                                                                    // its certificate of death comes at once
-	desk.Shows(t, place("north", "hazard")+" && "+place("south", "unsupervised")) // what is not known clears nothing
+	gw.Crash()                                                                          // its certificate of death comes at once
+	desk.Shows(t, place("north", "hazard", 1)+" && "+place("south", "unsupervised", 2)) // the gateway's own besides; what is not known clears nothing
 }
 
 // clean checks that a page keeps nobody from using it.
