@@ -19,6 +19,10 @@
 // 4.12). T = −45 + 175·x/65535, RH = 100·x/65535 (section 4.13). The driver begins
 // with a soft reset, 0x30a2, 1.5 ms.
 //
+// The frame can say more than the part can measure: −45 °C for all zeros, 130 °C for all
+// ones. Above 125 °C both quantities are saturated: a room that hot is taken for a fire.
+// Below −40 °C nothing was measured (open).
+//
 // The last digits of a sensor that works are noise. The same six bytes for ten minutes
 // are a part that is stuck.
 package sht3x
@@ -44,6 +48,9 @@ const (
 	resetTime   = 2 * time.Millisecond  // 1.5 at most, section 2
 	measureTime = 16 * time.Millisecond // 15 at most, section 2
 	stuckAfter  = 10 * time.Minute
+
+	coldest = -40 // °C
+	hottest = 125
 )
 
 var metrics = []string{"temperature", "humidity"}
@@ -83,6 +90,12 @@ func (s *sensor) sample(ctx context.Context, now time.Time) ([]telemetry.Point, 
 	if s.same.Is(now, frame) {
 		s.ready = false // a reset may help
 		return devices.Faults(telemetry.Stuck, metrics), nil
+	}
+	switch {
+	case t > hottest:
+		return devices.Faults(telemetry.Saturated, metrics), nil
+	case t < coldest:
+		return devices.Faults(telemetry.Open, metrics), nil
 	}
 	return []telemetry.Point{{Metric: "temperature", Value: t}, {Metric: "humidity", Value: rh}}, nil
 }

@@ -64,6 +64,30 @@ func TestStuck(t *testing.T) {
 	})
 }
 
+// Checksums are right, but the part cannot measure what is in the frame.
+func TestBeyondTheRange(t *testing.T) {
+	for _, c := range []struct {
+		raw  [2]byte
+		want telemetry.Quality
+	}{
+		{[2]byte{0xff, 0xff}, telemetry.Saturated}, // 130 °C
+		{[2]byte{0xf8, 0xaf}, telemetry.Saturated}, // 125.001 °C
+		{[2]byte{0xf8, 0xae}, telemetry.Good},      // 124.998 °C
+		{[2]byte{0x07, 0x51}, telemetry.Good},      // −39.998 °C
+		{[2]byte{0x07, 0x50}, telemetry.Open},      // −40.001 °C
+		{[2]byte{0x00, 0x00}, telemetry.Open},      // −45 °C
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ops := append([]bustest.IO(nil), talk...)
+			ops[2].R = []byte{c.raw[0], c.raw[1], crc(c.raw[:]), 0x80, 0x00, crc([]byte{0x80, 0x00})}
+			points, err := bustest.Round(t, device(bustest.Play(ops...).Buses()), 2)
+			if err != nil || points[0].Quality != c.want || points[1].Quality != c.want {
+				t.Errorf("%x: got %v, %v, want %v", c.raw, points, err, c.want)
+			}
+		})
+	}
+}
+
 // What is decoded is within the part's range, and a flipped bit is found.
 func FuzzDecode(f *testing.F) {
 	f.Add(talk[2].R)
