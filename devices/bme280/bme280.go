@@ -20,6 +20,9 @@
 // arithmetic is that of section 4.2.3, in floating point as section 8.1 has it.
 //
 // Above 85 °C both quantities are saturated: a room that hot is taken for a fire.
+// Humidity that is computed a little below 0 or above 100 %RH is the part's own error and
+// is cut off there; what is further off was not measured: the element is broken (open),
+// or wet or shorted (saturated).
 //
 // I²C carries no checksum: compensation words are read twice, the settings are read
 // back, results are read twice. The last digits of a sensor that works are noise: the
@@ -66,6 +69,7 @@ const (
 	coldest = -40 // °C
 	hottest = 85  // beyond it the part is at the end of its range
 	beyond  = 200 // beyond it nothing was measured
+	outside = 10  // %RH below 0 or above 100 that may be an error of the part: some three times its ±3
 )
 
 var metrics = []string{"temperature", "humidity"}
@@ -118,7 +122,21 @@ func (s *sensor) sample(ctx context.Context, now time.Time) ([]telemetry.Point, 
 	if t > hottest {
 		return devices.Faults(telemetry.Saturated, metrics), nil
 	}
-	return []telemetry.Point{{Metric: "temperature", Value: t}, {Metric: "humidity", Value: rh}}, nil
+	return []telemetry.Point{{Metric: "temperature", Value: t}, humidity(rh)}, nil
+}
+
+// humidity is what a computed humidity is as a reading.
+func humidity(rh float64) telemetry.Point {
+	p := telemetry.Point{Metric: "humidity"}
+	switch {
+	case rh < -outside:
+		p.Quality = telemetry.Open
+	case rh > 100+outside:
+		p.Quality = telemetry.Saturated
+	default:
+		p.Value = min(100, max(0, rh))
+	}
+	return p
 }
 
 // setUp resets the part and reads its compensation words.
@@ -208,7 +226,7 @@ func newTrim(low, high []byte) (*trim, error) {
 	return t, nil
 }
 
-// decode gives °C and %RH of the results.
+// decode gives °C and %RH of the results; the latter may be a little outside 0 to 100.
 func (t *trim) decode(r []byte) (temp, rh float64, err error) {
 	rawT := int(r[3])<<12 | int(r[4])<<4 | int(r[5])>>4
 	rawH := int(r[6])<<8 | int(r[7])
@@ -227,5 +245,5 @@ func (t *trim) decode(r []byte) (temp, rh float64, err error) {
 	h = (float64(rawH) - (float64(t.h4*64) + float64(t.h5/16384*h))) *
 		(t.h2 / 65536 * (1 + float64(t.h6/67108864*h*(1+float64(t.h3/67108864*h)))))
 	h *= 1 - float64(t.h1*h)/524288
-	return temp, min(100, max(0, h)), nil
+	return temp, h, nil
 }

@@ -48,8 +48,26 @@ func TestExampleOfTheDataSheet(t *testing.T) {
 	}
 }
 
+// An element that is broken or shorted is no dry and no damp air.
+func TestHumidityThatIsNone(t *testing.T) {
+	for _, c := range []struct {
+		raw  [2]byte
+		want telemetry.Quality
+	}{{[2]byte{0, 0}, telemetry.Open}, {[2]byte{0x50, 0}, telemetry.Good}, {[2]byte{0xff, 0xff}, telemetry.Saturated}} {
+		synctest.Test(t, func(t *testing.T) {
+			ops := talk(0x60)
+			r := read(0xf7, 0x80, 0, 0, 0x7e, 0xed, 0x00, c.raw[0], c.raw[1])
+			ops[8], ops[9] = r, r
+			points, err := bustest.Round(t, device(bustest.Play(ops...).Buses()), 2)
+			if err != nil || points[0].Quality != telemetry.Good || points[1].Quality != c.want || points[1].Value < 0 || points[1].Value > 100 {
+				t.Errorf("%x: got %v, %v, want %v", c.raw, points, err, c.want)
+			}
+		})
+	}
+}
+
 // By integers, as section 4.2.3 has it, in its units of 1/1024 %RH.
-func humidity(rawH int32, fine int32, h1, h2, h3, h4, h5, h6 int32) float64 {
+func byIntegers(rawH int32, fine int32, h1, h2, h3, h4, h5, h6 int32) float64 {
 	v := fine - 76800
 	v = (((rawH << 14) - (h4 << 20) - (h5 * v)) + 16384) >> 15 * (((((((v*h6)>>10)*(((v*h3)>>11)+32768))>>10)+2097152)*h2 + 8192) >> 14)
 	v -= ((((v >> 15) * (v >> 15)) >> 7) * h1) >> 4
@@ -69,8 +87,8 @@ func TestFloatsAgreeWithIntegers(t *testing.T) {
 		r := append([]byte(nil), results...)
 		r[6], r[7] = byte(raw>>8), byte(raw)
 		temp, rh, err := tr.decode(r)
-		want := humidity(int32(raw), int32(math.Round(temp*5120)), 75, 355, 0, 340, 0, 30)
-		if err != nil || math.Abs(rh-want) > 0.1 {
+		want := byIntegers(int32(raw), int32(math.Round(temp*5120)), 75, 355, 0, 340, 0, 30)
+		if p := humidity(rh); err != nil || p.Quality == telemetry.Good && math.Abs(p.Value-want) > 0.1 {
 			t.Fatalf("%#x: got %g, want %g, %v", raw, rh, want, err)
 		}
 	}
@@ -134,8 +152,8 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		temp, rh, err := tr.decode(r)
-		if err == nil && !(temp >= -40 && temp <= 200 && rh >= 0 && rh <= 100) {
-			t.Errorf("got %g, %g", temp, rh)
+		if p := humidity(rh); err == nil && !(temp >= -40 && temp <= 200 && p.Value >= 0 && p.Value <= 100) {
+			t.Errorf("got %g, %v", temp, p)
 		}
 	})
 }
