@@ -30,7 +30,9 @@
 //
 // The contact is looked at every 20 ms (at a converter: 100 ms), and a state counts
 // when it has lasted for debounce (default 100 ms). It is emitted at once when it
-// changes, and again every interval (default 10 s).
+// changes, and again every interval (default 10 s). A contact that never keeps still for
+// debounce (a wire that is loose, an alarm that pulses its relay) has no state after two
+// seconds, or twenty times debounce: bad_frame, and not what it was before.
 package contact
 
 import (
@@ -131,18 +133,22 @@ type device struct {
 
 func (d *device) Info() devices.Info { return d.info }
 
-// lost is how many looks in a row may fail.
-const lost = 3
+const (
+	lost     = 3               // looks in a row that may fail
+	unsteady = 2 * time.Second // without a state that lasted, at least
+)
 
 func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telemetry.Point)) error {
-	var now, seen State // what is emitted, and what was seen last
-	var since, told time.Time
+	b := belief{debounce: d.debounce}
+	var now State // what is emitted, once told
+	var told time.Time
 	failed := 0
 	tick := time.NewTicker(max(clock.Wall(d.every), time.Millisecond))
 	defer tick.Stop()
 	for {
 		at := clock.Now()
 		s, err := d.look(ctx)
+		changed := false
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -150,17 +156,13 @@ func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telem
 			if failed++; failed >= lost {
 				return err
 			}
-		case s != seen || since.IsZero():
-			failed, seen, since = 0, s, at
 		default:
 			failed = 0
-		}
-		changed := err == nil && at.Sub(since) >= d.debounce && (seen != now || told.IsZero())
-		if changed {
-			now = seen
+			b.take(s, at)
+			changed = b.known && (b.is != now || told.IsZero())
 		}
 		if changed || !told.IsZero() && at.Sub(told) >= d.info.Interval {
-			told = at
+			now, told = b.is, at
 			emit(now.point(at))
 		}
 		select {
@@ -168,6 +170,32 @@ func (d *device) Run(ctx context.Context, clock telemetry.Clock, emit func(telem
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// belief is what the looks so far amount to.
+type belief struct {
+	debounce time.Duration
+	is       State // if known
+	known    bool
+
+	seen  State     // by the last look
+	since time.Time // when that began
+	calm  time.Time // when a state last had lasted, or the first look
+}
+
+func (b *belief) take(s State, at time.Time) {
+	if b.since.IsZero() {
+		b.calm = at
+	}
+	if s != b.seen || b.since.IsZero() {
+		b.seen, b.since = s, at
+	}
+	switch {
+	case at.Sub(b.since) >= b.debounce:
+		b.is, b.known, b.calm = s, true, at
+	case at.Sub(b.calm) > max(unsteady, 20*b.debounce):
+		b.is, b.known = State{Quality: telemetry.BadFrame}, true
 	}
 }
 

@@ -84,6 +84,43 @@ func TestContactAtALine(t *testing.T) {
 	}
 }
 
+// A wire that is loose, or an alarm that pulses its relay faster than debounce, has no
+// state: neither the one before, nor quiet from the start.
+func TestNeverStill(t *testing.T) {
+	for _, before := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			pin := &bustest.Pin{}
+			pin.Set(true)
+			dev, err := build("line: 17\nnormally: open\n", pin, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chatter, stop := time.NewTicker(50*time.Millisecond), make(chan bool)
+			go func() {
+				defer chatter.Stop()
+				time.Sleep(before)
+				for level := false; ; level = !level {
+					pin.Set(level)
+					select {
+					case <-stop:
+						pin.Set(false)
+						return
+					case <-chatter.C:
+					}
+				}
+			}()
+			points, _ := watch(t, dev)
+			if before > 0 {
+				next(t, points, 200*time.Millisecond, 0, telemetry.Good)
+			}
+			next(t, points, before+2200*time.Millisecond, 0, telemetry.BadFrame)
+			next(t, points, 11*time.Second, 0, telemetry.BadFrame) // again, each interval
+			close(stop)
+			next(t, points, 200*time.Millisecond, 1, telemetry.Good)
+		})
+	}
+}
+
 // A line that cannot be read is neither open nor closed.
 func TestLineFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
