@@ -99,7 +99,16 @@ func (s *sampler) put(p *probe, pt telemetry.Point) {
 		s.time.around(&s.alarm)
 	}
 	if ready {
+		s.release()
 		s.queue(p, pt, urgent)
+	}
+}
+
+// release queues what has waited for the clock, once it need not wait any longer. The
+// caller holds mu.
+func (s *sampler) release() {
+	for _, h := range s.time.release() {
+		s.queue(h.probe, h.point, h.urgent)
 	}
 }
 
@@ -107,7 +116,6 @@ func (s *sampler) put(p *probe, pt telemetry.Point) {
 func (s *sampler) steady(pt telemetry.Point) telemetry.Point {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.time.look()
 	return s.time.steady(pt)
 }
 
@@ -154,15 +162,14 @@ func honest(m telemetry.Metric, p telemetry.Point) telemetry.Point {
 func (s *sampler) takeLive() []outbox.Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, h := range s.time.release() {
-		s.queue(h.probe, h.point, h.urgent)
-	}
+	s.release()
 	return s.live.take()
 }
 
 func (s *sampler) takeAlarms() []outbox.Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.release()
 	return s.alarm.take()
 }
 

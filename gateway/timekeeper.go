@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"weishao.dev/weishao/telemetry"
@@ -26,8 +27,12 @@ type timekeeper struct {
 	least int64 // ms since 1970 before which the clock cannot be right
 	log   *slog.Logger
 
-	first    int64 // distance at the start, ms
-	distance int64 // of the clock from the monotonic one, ms, when last read
+	first    int64         // distance at the start, ms
+	distance int64         // of the clock from the monotonic one, ms, when last read
+	before   int64         // distance before the last step
+	jumped   time.Duration // when that was, trusted or not; 0: never
+	asked    time.Duration // when doubt was last asked
+	doubtful bool          // what it said
 	trusted  bool
 	unsure   bool          // trusted for want of better
 	stepped  time.Duration // when the clock was last stepped; 0: never
@@ -47,6 +52,8 @@ type held struct {
 const (
 	stepLimit   = 1000            // ms by which a clock is set and not slewed
 	aroundStep  = 5 * time.Second // for which readings are suspect after a step
+	underWay    = time.Minute     // that a driver may take from a reading's time to handing it over
+	askEvery    = time.Second     // of doubt, which reads files
 	maxHeld     = 100_000         // readings: half an hour of 64 sensors at 1 Hz
 	defaultWait = time.Minute
 	// notBefore is a time at which this program was not there yet: 2025-01-01.
@@ -78,16 +85,18 @@ func (k *timekeeper) look() (wall int64, mono time.Duration) {
 	k.distance = distance
 	if step >= stepLimit || step <= -stepLimit {
 		k.log.Warn("the clock was set", "by", (time.Duration(step) * time.Millisecond).String())
+		k.before, k.jumped, k.asked = distance-step, max(mono, 1), 0
 		if k.trusted {
 			k.stepped = max(mono, 1)
 		}
 	}
-	doubtful := (!k.trusted || k.unsure) && k.doubt != nil && k.doubt()
+	k.ask(mono)
 	switch {
-	case k.trusted:
-		k.unsure = k.unsure && doubtful
 	case wall < k.least:
-	case !doubtful:
+		k.trusted = false
+	case k.trusted:
+		k.unsure = k.unsure && k.doubtful
+	case !k.doubtful:
 		k.trusted = true
 	case mono >= k.wait:
 		k.trusted, k.unsure = true, true
@@ -96,20 +105,57 @@ func (k *timekeeper) look() (wall int64, mono time.Duration) {
 	return wall, mono
 }
 
-// steady is the time of a reading for the gateway's rules.
+// ask asks whether the clock is in doubt, where that matters still.
+func (k *timekeeper) ask(mono time.Duration) {
+	if k.doubt == nil || k.trusted && !k.unsure || k.asked > 0 && mono-k.asked < askEvery {
+		return
+	}
+	k.doubtful, k.asked = k.doubt(), max(mono, 1)
+}
+
+// by is the distance of the clock by which a reading's time was taken: the one before
+// the last step, if the reading would be older than it can be by the present one.
+func (k *timekeeper) by(t int64, mono time.Duration) int64 {
+	if k.jumped == 0 || mono-k.jumped > underWay {
+		return k.distance
+	}
+	age := func(distance int64) int64 {
+		if age := mono.Milliseconds() + distance - t; age >= 0 {
+			return age
+		}
+		return t - mono.Milliseconds() - distance
+	}
+	if age(k.before) < age(k.distance) {
+		return k.before
+	}
+	return k.distance
+}
+
+// steady is a reading at the time that it has for the gateway's rules.
 func (k *timekeeper) steady(p telemetry.Point) telemetry.Point {
-	p.Time += k.first - k.distance
+	_, mono := k.look()
+	p.Time += k.first - k.by(p.Time, mono)
 	return p
 }
 
 // stamp is a reading as it may leave; ok is false if it has to wait, and then it does.
 func (k *timekeeper) stamp(p *probe, pt telemetry.Point, urgent bool) (_ telemetry.Point, ok bool) {
-	_, mono := k.look()
+	wall, mono := k.look()
+	h := held{p, pt, urgent, k.by(pt.Time, mono)}
 	if !k.trusted {
-		k.hold(held{p, pt, urgent, k.distance})
+		k.hold(h)
 		return pt, false
 	}
-	return k.mark(pt, mono), true
+	return k.right(h, wall, mono), true
+}
+
+// right is a reading at its right time: the clock's now, as far back as it was taken.
+func (k *timekeeper) right(h held, wall int64, mono time.Duration) telemetry.Point {
+	h.point.Time += k.distance - h.distance
+	if h.point.Time < k.least {
+		h.point.Time = wall // a driver's own idea of time
+	}
+	return k.mark(h.point, mono)
 }
 
 // mark makes a reading suspect that was taken while the clock was stepped or unsure.
@@ -126,10 +172,22 @@ func (k *timekeeper) hold(h held) {
 		k.log.Warn("the clock is not set: readings wait for it, the gateway's own rules do not")
 	}
 	if len(k.held) >= maxHeld {
-		k.held = append(k.held[:0], k.held[maxHeld/10:]...)
-		k.lost += maxHeld / 10
+		k.forget(maxHeld / 10)
 	}
 	k.held = append(k.held, h)
+}
+
+// forget gives up the oldest n that wait, urgent ones if there are no others.
+func (k *timekeeper) forget(n int) {
+	k.lost += uint64(n)
+	k.held = slices.DeleteFunc(k.held, func(h held) bool {
+		if n == 0 || h.urgent {
+			return false
+		}
+		n--
+		return true
+	})
+	k.held = slices.Delete(k.held, 0, n)
 }
 
 // release gives the readings that have waited, at their right times, once the clock
@@ -143,14 +201,9 @@ func (k *timekeeper) release() []held {
 		return nil
 	}
 	list := k.held
-	k.held = nil
-	for i := range list {
-		h := &list[i]
-		h.point.Time += k.distance - h.distance
-		if h.point.Time < k.least {
-			h.point.Time = wall // a driver's own idea of time
-		}
-		h.point = k.mark(h.point, mono)
+	k.held, k.told = nil, false
+	for i, h := range list {
+		list[i].point = k.right(h, wall, mono)
 	}
 	k.log.Info("readings that waited for the clock are sent", "readings", len(list), "lost", k.lost)
 	return list

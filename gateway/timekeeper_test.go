@@ -188,3 +188,115 @@ func TestNoTimeBeforeTheClockWasSet(t *testing.T) {
 		}
 	})
 }
+
+// A driver takes the time when it begins to measure and hands over when it is done. If
+// the clock is set in between, the reading leaves with its true time all the same, and
+// the rules see no jump. Both for a clock that cannot be right and for one that may not be.
+func TestSetWhileMeasuring(t *testing.T) {
+	for name, start := range map[string]int64{"1970": 5000, "three weeks ago": today - 21*24*3_600_000} {
+		var log strings.Builder
+		c := &wallClock{wall: start, doubtful: true}
+		var seen []int64
+		s := c.sampler(c.keeper(time.Minute, &log), func(_ *probe, p telemetry.Point) bool { seen = append(seen, p.Time); return false })
+		p := &probe{info: info("a", time.Second)}
+		began := c.wall
+		c.pass(800 * time.Millisecond)
+		c.wall, c.doubtful = today, false
+		c.pass(200 * time.Millisecond)
+		s.emit(p, telemetry.Point{Metric: "power", Time: began, Value: 1})
+		s.emit(p, telemetry.Point{Metric: "power", Time: c.wall, Value: 2})
+		live, _ := taken(s)
+		if len(live) != 2 || live[0].Time != today-800 || live[1].Time != today+200 {
+			t.Errorf("%s: %v, want %d and %d", name, live, today-800, today+200)
+		}
+		if !slices.Equal(seen, []int64{start, start + 1000}) {
+			t.Errorf("%s: the rules saw %v", name, seen)
+		}
+	}
+}
+
+// A driver's own idea of time, before there was this program, is not passed on.
+func TestImpossibleTime(t *testing.T) {
+	var log strings.Builder
+	c := &wallClock{wall: today}
+	s := c.sampler(c.keeper(0, &log), nil)
+	c.pass(time.Hour)
+	s.emit(&probe{info: info("a", time.Second)}, telemetry.Point{Metric: "power", Time: 1000, Value: 1})
+	if live, _ := taken(s); len(live) != 1 || live[0].Time != c.wall {
+		t.Errorf("%v, want %d", live, c.wall)
+	}
+}
+
+// What has waited goes first when the clock is set, alarms as soon as any; and when the
+// gateway stops just then, nothing of it is left behind.
+func TestWhatWaitedGoesFirst(t *testing.T) {
+	var log strings.Builder
+	c := &wallClock{wall: 5000}
+	s := c.sampler(c.keeper(time.Minute, &log), func(_ *probe, p telemetry.Point) bool { return p.Value > 9 })
+	p := &probe{info: info("a", time.Second)}
+	for _, v := range []float64{1, 10, 2} {
+		s.emit(p, telemetry.Point{Metric: "power", Time: c.wall, Value: v})
+		c.pass(time.Second)
+	}
+	c.wall = today
+	for _, b := range s.takeAlarms() {
+		if len(b.Points) != 1 || b.Points[0].Value != 10 {
+			t.Errorf("alarms %v", b.Points)
+		}
+		p = nil
+	}
+	if p != nil {
+		t.Error("the alarm waits on")
+	}
+	p = &probe{info: info("a", time.Second)}
+	s.emit(p, telemetry.Point{Metric: "power", Time: c.wall, Value: 3})
+	var values []float64
+	for _, b := range s.takeLive() {
+		for _, pt := range b.Points {
+			values = append(values, pt.Value)
+		}
+	}
+	if !slices.Equal(values, []float64{1, 2, 3}) {
+		t.Errorf("live in the order %v", values)
+	}
+}
+
+// Where too much waits, what is urgent is given up last.
+func TestWaitingAlarmsAreKept(t *testing.T) {
+	var log strings.Builder
+	c := &wallClock{wall: 5000}
+	k := c.keeper(time.Minute, &log)
+	k.hold(held{urgent: true, point: telemetry.Point{Value: 7}})
+	for range maxHeld {
+		k.hold(held{})
+	}
+	if len(k.held) > maxHeld || k.lost != maxHeld/10 || !k.held[0].urgent {
+		t.Errorf("%d wait, %d lost, first %+v", len(k.held), k.lost, k.held[0])
+	}
+	for range 2 * maxHeld {
+		k.hold(held{urgent: true})
+	}
+	if len(k.held) > maxHeld {
+		t.Errorf("%d wait", len(k.held))
+	}
+}
+
+// A clock that is set to what cannot be right, by a clock module without its battery,
+// say, is waited for like one that never was.
+func TestClockThatIsLost(t *testing.T) {
+	var log strings.Builder
+	c := &wallClock{wall: today}
+	s := c.sampler(c.keeper(0, &log), nil)
+	p := &probe{info: info("a", time.Second)}
+	c.pass(time.Minute)
+	c.wall = 5000
+	s.emit(p, telemetry.Point{Metric: "power", Time: c.wall, Value: 1})
+	if live, _ := taken(s); live != nil {
+		t.Errorf("left with %v", live)
+	}
+	c.pass(2 * time.Minute)
+	c.wall = today
+	if live, _ := taken(s); len(live) != 1 || live[0].Time != today-120_000 {
+		t.Errorf("left with %v, want %d", live, today-120_000)
+	}
+}
