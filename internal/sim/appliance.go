@@ -12,13 +12,15 @@ type Load interface {
 
 // Fridge cycles: each cycle begins with the motor's start (Surge times the
 // power for under a second, so that a reading catches it now and then), settles
-// from 1.15 times to the power itself with a time constant of 4 min as the
+// from 1+Fall times to the power itself with the time constant Settle as the
 // pressure in the circuit falls, and ends when the thermostat opens.
 type Fridge struct {
-	Power  float64       // W, settled; 60–180
-	Period time.Duration // 30–80 min
-	Duty   float64       // 0.25–0.6
+	Power  float64       // W, settled; 60–250
+	Period time.Duration // 20 min – 4 h
+	Duty   float64       // 0.1–0.7
 	Surge  float64       // 4–8
+	Fall   float64       // 0.1–0.45; 0 stands for 0.15
+	Settle time.Duration // 1.5–40 min; 0 stands for 4 min
 	Seed   uint64        // cycles differ by a tenth
 }
 
@@ -34,7 +36,14 @@ func (f Fridge) Watts(t time.Duration) float64 {
 	case in < 700*time.Millisecond:
 		return f.Power * f.Surge
 	}
-	return f.Power * (1 + 0.15*math.Exp(-in.Minutes()/4))
+	fall, settle := f.Fall, f.Settle
+	if fall == 0 {
+		fall = 0.15
+	}
+	if settle == 0 {
+		settle = 4 * time.Minute
+	}
+	return f.Power * (1 + float64(fall*math.Exp(-in.Minutes()/settle.Minutes())))
 }
 
 // Use is a load that people switch on now and then: Uses times a day on
@@ -53,16 +62,8 @@ type Use struct {
 
 // Watts is the active power at t.
 func (u Use) Watts(t time.Duration) float64 {
-	// One use at most begins in each slot; a slot is longer than a use.
-	slot := max(2*u.MaxOn, 30*time.Minute)
-	n := int64(t / slot)
-	if Uniform(u.Seed, n) >= u.UsesPerDay*slot.Hours()/24 {
-		return u.Idle
-	}
-	on := time.Duration(Between(u.Seed+1, n, float64(u.MinOn), float64(u.MaxOn)))
-	start := time.Duration(Between(u.Seed+2, n, 0, float64(slot-on)))
-	in := t - time.Duration(n)*slot - start
-	if in < 0 || in >= on {
+	in, _, on := Turns{PerDay: u.UsesPerDay, MinOn: u.MinOn, MaxOn: u.MaxOn, Seed: u.Seed}.At(t)
+	if !on {
 		return u.Idle
 	}
 	if u.Cycle > 0 && in%u.Cycle > u.Cycle*6/10 {
