@@ -107,6 +107,13 @@ func (e *Engine) audit(open map[string]bool) error {
 }
 
 const anyRules = gasRule + `
+  - name: next-door
+    hazard: gas_leak
+    severity: major
+    when: gas.ch4 > 2 %LEL and elsewhere(smoke > 0.3 dB/m)
+    hold: 2s
+    clear: gas.ch4 < 1 %LEL and not elsewhere(smoke > 0.3 dB/m)
+    message: {zh: 隔壁, en: Next door}
   - name: two
     hazard: gas_leak
     severity: critical

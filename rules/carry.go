@@ -109,7 +109,7 @@ func (l *legacy) give(c *cell) {
 // of finds what an instance was before; ok is false if it is new, or elsewhere now.
 func (l *legacy) of(c *cell, r *instance) (h heirloom, ok bool) {
 	h, ok = l.insts[r.key()]
-	return h, ok && r.place(c) == h.c.insts[h.i].at
+	return h, ok && r.at == h.c.insts[h.i].at
 }
 
 // state makes a state of a new cell from those that pick chooses of old ones.
@@ -206,14 +206,6 @@ func (r *instance) key() nameKey {
 		return nameKey{"p:" + r.at, r.rule.Name}
 	}
 	return nameKey{r.dev.id, r.rule.Name}
-}
-
-// place is where the instance's hazard would be now.
-func (r *instance) place(c *cell) string {
-	if r.dev != nil {
-		return r.dev.place
-	}
-	return c.devices[0].place
 }
 
 // fresh is a state in which nothing is known.

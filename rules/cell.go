@@ -6,12 +6,13 @@ import (
 	"weishao.dev/weishao/rules/detect"
 )
 
-// cell is the devices that rules look at together: one, unless a rule asks several
-// of a place. Everything in it happens in one order of event time.
+// cell is the devices that rules look at together: one, unless a rule or a detector
+// asks several of a place, or a rule looks elsewhere in a zone. Everything in it
+// happens in one order of event time.
 type cell struct {
-	key     string // "d:" and the device, or "p:" and the place
-	gone    bool   // another has taken its place
-	devices []*device
+	key     string    // "d:" and the device, "p:" and the place, or "z:" and the zone
+	gone    bool      // another has taken its place
+	devices []*device // by place, and at one place by name
 	slots   []slot
 	dets    []detector
 	wins    []windowOf
@@ -69,6 +70,9 @@ type instance struct {
 	evidence    []int // measured slots that decide
 	likelihood  int   // slot of a likelihood, or -1
 }
+
+// about reports whether the instance says something of the device.
+func (r *instance) about(d *device) bool { return r.dev == d || r.dev == nil && r.at == d.place }
 
 // point is one reading of a slot.
 type point struct {

@@ -24,7 +24,7 @@ type device struct {
 
 	place, zone, placement string
 	rating                 float64 // of its circuit in A; 0: not told
-	listed                 string  // the place whose list it is in
+	listed                 string  // the zone whose list it is in
 	limit                  int64   // ms of silence after which nothing is known
 
 	cell  *cell

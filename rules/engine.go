@@ -25,15 +25,15 @@ type Engine struct {
 	files record.Rules // in effect
 	inv   record.Site  // in effect
 
-	byID   map[string]*device
-	nodes  map[string]*gateway
-	order  []*device  // as they came to be known
-	gates  []*gateway // likewise
-	places map[string][]*device
-	cells  []*cell
-	gone   bool    // some of cells are no longer in use
-	jobs   []*cell // outages being evaluated
-	aside  int     // readings kept for outages
+	byID  map[string]*device
+	nodes map[string]*gateway
+	order []*device  // as they came to be known
+	gates []*gateway // likewise
+	zones map[string][]*device
+	cells []*cell
+	gone  bool    // some of cells are no longer in use
+	jobs  []*cell // outages being evaluated
+	aside int     // readings kept for outages
 
 	pos     uint64
 	arrival int64
@@ -54,11 +54,18 @@ const restartGrace = 30_000
 
 // NewEngine is an engine that has read nothing.
 func NewEngine() *Engine {
-	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, places: map[string][]*device{}}
+	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, zones: map[string][]*device{}}
 }
 
 // Pack is the rules in effect; empty before the first Rules record.
 func (e *Engine) Pack() *Pack { return e.pack }
+
+// InEffect is the site and the rules in effect, as files; their versions are "" before
+// the first records of them.
+func (e *Engine) InEffect() (record.Site, record.Rules) { return e.inv, e.files }
+
+// Arrival is when the last record arrived, Unix ms; 0 before the first.
+func (e *Engine) Arrival() int64 { return e.arrival }
 
 // Apply evaluates one record. An error is about an entry that cannot be used, a
 // version of site or rules that does not load; everything else in the record has
@@ -171,7 +178,7 @@ func (e *Engine) device(id string) *device {
 		e.order = append(e.order, d)
 		d.settleIn(e.site)
 		e.list(d)
-		e.arrange(d.place)
+		e.arrange(d.zone)
 	}
 	return d
 }
@@ -191,19 +198,19 @@ func (e *Engine) gateway(id string) *gateway {
 // resettle puts a device that has changed where it belongs now.
 func (e *Engine) resettle(d *device) {
 	was := d.listed
-	if was == d.place {
+	if was == d.zone {
 		e.arrange(was)
 		return
 	}
-	e.places[was] = slices.DeleteFunc(e.places[was], func(o *device) bool { return o == d })
+	e.zones[was] = slices.DeleteFunc(e.zones[was], func(o *device) bool { return o == d })
 	e.list(d)
-	e.arrange(was, d.place)
+	e.arrange(was, d.zone)
 }
 
-// list notes at which place a device is.
+// list notes in which zone a device is.
 func (e *Engine) list(d *device) {
-	d.listed = d.place
-	e.places[d.place] = append(e.places[d.place], d)
+	d.listed = d.zone
+	e.zones[d.zone] = append(e.zones[d.zone], d)
 }
 
 func (e *Engine) deviceBirth(x *record.DeviceBirth) {
@@ -271,12 +278,12 @@ func (e *Engine) setRules(x *record.Rules) error {
 
 // resite puts every device where the site in effect says.
 func (e *Engine) resite() {
-	e.places = map[string][]*device{}
+	e.zones = map[string][]*device{}
 	for _, d := range e.order {
 		d.settleIn(e.site)
 		e.list(d)
 	}
-	e.arrange(slices.Sorted(maps.Keys(e.places))...)
+	e.arrange(slices.Sorted(maps.Keys(e.zones))...)
 }
 
 // Active lists the raises that hold, in the order in which they came.
@@ -315,7 +322,7 @@ func (e *Engine) Stirred(device string) bool {
 		return false
 	}
 	for i, in := range d.cell.insts {
-		if d.cell.cur.Phases[i].Stage != idle && (in.dev == d || in.dev == nil) {
+		if d.cell.cur.Phases[i].Stage != idle && in.about(d) {
 			return true
 		}
 	}

@@ -11,7 +11,7 @@ type node struct {
 	op       lang.Op
 	fn       lang.Fn
 	x, y     *node
-	each     []*node // of any, all and count: the condition of each device
+	each     []*node // of any, all, count and elsewhere: the condition of each device
 	k        float64
 	slot     int // of a metric; -1: no device has it
 	win      int // of a window, in the cell's list
@@ -44,7 +44,7 @@ func (n *node) truth(m *moment) lang.Truth {
 			return x.Or(n.y.truth(m))
 		}
 		return lang.True
-	case lang.OpAny:
+	case lang.OpAny, lang.OpElsewhere:
 		t := lang.False
 		for _, e := range n.each {
 			t = t.Or(e.truth(m))
@@ -142,7 +142,7 @@ func (n *node) decision(m *moment) (slot int, value, threshold float64, ok bool)
 			return n.x.decision(m)
 		}
 		return n.y.decision(m)
-	case lang.OpAny, lang.OpAll, lang.OpCount:
+	case lang.OpAny, lang.OpAll, lang.OpCount, lang.OpElsewhere:
 		for _, e := range n.each {
 			if e.truth(m) == lang.True {
 				return e.decision(m)

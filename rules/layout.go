@@ -13,25 +13,33 @@ import (
 // This file builds cells: which devices belong together, and which slot each name
 // in a condition means there.
 
-// arrange builds the cells of places anew, where their devices, the site or the
+// arrange builds the cells of zones anew, where their devices, the site or the
 // rules have changed, and carries the state over by name.
-func (e *Engine) arrange(places ...string) {
+func (e *Engine) arrange(zones ...string) {
 	var old []*cell
 	var made []*cell
-	for _, p := range places {
-		devices := e.places[p]
-		slices.SortFunc(devices, func(a, b *device) int { return cmp.Compare(a.id, b.id) })
+	for _, z := range zones {
+		devices := e.zones[z]
+		slices.SortFunc(devices, func(a, b *device) int {
+			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.id, b.id))
+		})
 		for _, d := range devices {
 			if d.cell != nil && !slices.Contains(old, d.cell) {
 				old = append(old, d.cell)
 			}
 		}
-		if e.together(devices) {
-			made = append(made, e.build("p:"+p, devices))
+		if e.joined(devices) {
+			made = append(made, e.build("z:"+z, devices))
 			continue
 		}
-		for _, d := range devices {
-			made = append(made, e.build("d:"+d.id, []*device{d}))
+		for here, rest := firstPlace(devices); len(here) > 0; here, rest = firstPlace(rest) {
+			if e.together(here) {
+				made = append(made, e.build("p:"+here[0].place, here))
+				continue
+			}
+			for _, d := range here {
+				made = append(made, e.build("d:"+d.id, []*device{d}))
+			}
 		}
 	}
 	e.carry(old, made)
@@ -44,11 +52,49 @@ func (e *Engine) arrange(places ...string) {
 	}
 }
 
+// firstPlace cuts those of the first place off devices, which are sorted by place.
+func firstPlace(devices []*device) (here, rest []*device) {
+	n := 0
+	for n < len(devices) && devices[n].place == devices[0].place {
+		n++
+	}
+	return devices[:n:n], devices[n:]
+}
+
+// joined reports whether a rule looks from one place of a zone at another.
+func (e *Engine) joined(devices []*device) bool {
+	if len(devices) < 2 || devices[0].place == devices[len(devices)-1].place {
+		return false
+	}
+	for _, r := range e.pack.Rules {
+		for _, p := range r.programs() {
+			if len(p.Other) > 0 && slices.ContainsFunc(devices, func(d *device) bool { return r.looksAt(d, p.Other, devices) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// looksAt reports whether the rule, asked at another place, asks d for one of the
+// metrics.
+func (r *Rule) looksAt(d *device, metrics []string, devices []*device) bool {
+	return r.applies(d.placement) && d.hasAny(metrics) && slices.ContainsFunc(devices, func(from *device) bool {
+		return from.place != d.place && r.applies(from.placement) && (from.hasAny(r.When.Metrics) || from.hasAny(r.When.Grouped))
+	})
+}
+
 // together reports whether a rule looks at several devices of the place: because
-// it says any, all or count, or because one device lacks a metric that another has.
+// it says any, all or count, or because one device lacks a metric that another has;
+// or whether a detector does.
 func (e *Engine) together(devices []*device) bool {
 	if len(devices) < 2 {
 		return false
+	}
+	for _, d := range devices {
+		if borrows(d, devices) {
+			return true
+		}
 	}
 	for _, r := range e.pack.Rules {
 		for _, p := range r.programs() {
@@ -66,6 +112,30 @@ func (e *Engine) together(devices []*device) bool {
 		}
 	}
 	return false
+}
+
+// borrows reports whether a detector of d has an input from another device.
+func borrows(d *device, devices []*device) bool {
+	for _, k := range detect.Kinds() {
+		if k.Wants(d.metrics) && slices.ContainsFunc(k.Inputs, func(in string) bool { return lender(k, in, d, devices) != nil }) {
+			return true
+		}
+	}
+	return false
+}
+
+// lender is the device from which a detector of d takes an input that d does not
+// measure: the first of its place, by name, that does and may; nil if there is none.
+func lender(k detect.Kind, input string, d *device, devices []*device) *device {
+	if k.Borrows == nil || slices.Contains(d.metrics, input) || !slices.Contains(d.metrics, k.Inputs[0]) {
+		return nil
+	}
+	for _, other := range devices {
+		if other.place == d.place && slices.Contains(other.metrics, input) && k.Borrows(d.placement, other.placement) {
+			return other
+		}
+	}
+	return nil
 }
 
 func anyHas(devices []*device, metric string) bool {
@@ -87,7 +157,9 @@ func (e *Engine) build(key string, devices []*device) *cell {
 		b.detectors(d)
 	}
 	for _, r := range e.pack.Rules {
-		b.rule(r)
+		for here, rest := firstPlace(devices); len(here) > 0; here, rest = firstPlace(rest) {
+			b.rule(r, here)
+		}
 	}
 	for i := range b.c.slots {
 		b.connect(i)
@@ -147,7 +219,11 @@ func (b *builder) detectors(d *device) {
 		}
 		det := len(b.c.dets)
 		for i, in := range k.Inputs {
-			if s := b.slot(d, in); s >= 0 {
+			from := d
+			if other := lender(k, in, d, b.c.devices); other != nil {
+				from = other
+			}
+			if s := b.slot(from, in); s >= 0 {
 				b.c.slots[s].feeds = append(b.c.slots[s].feeds, feed{det, i})
 			}
 		}
@@ -167,11 +243,11 @@ func (b *builder) move(metric string) float64 {
 	return chartMove
 }
 
-// rule makes the instances of a rule: one for each device that has one of its
-// metrics, or one for the place if it asks only groups of devices.
-func (b *builder) rule(r *Rule) {
+// rule makes the instances of a rule at a place: one for each device there that has
+// one of its metrics, or one for the place if it asks only groups of devices.
+func (b *builder) rule(r *Rule, here []*device) {
 	var group []*device
-	for _, d := range b.c.devices {
+	for _, d := range here {
 		if r.applies(d.placement) {
 			group = append(group, d)
 		}
@@ -229,13 +305,21 @@ func (b *builder) bind(n *lang.Node, d *device, group []*device, in *instance) *
 			}
 		}
 		return out
+	case lang.OpElsewhere:
+		has := metricsOf(n.X)
+		for _, one := range b.c.devices {
+			if one.place != in.at && in.rule.applies(one.placement) && slices.ContainsFunc(has, one.has) {
+				out.each = append(out.each, b.bind(n.X, one, []*device{one}, in))
+			}
+		}
+		return out
 	}
 	out.x, out.y = b.bind(n.X, d, group, in), b.bind(n.Y, d, group, in)
 	return out
 }
 
 func metricsOf(n *lang.Node) (list []string) {
-	n.Walk(func(n *lang.Node, _ bool) {
+	n.Walk(func(n *lang.Node, _ lang.Op) {
 		if n.Metric != "" {
 			list = append(list, n.Metric)
 		}
@@ -277,7 +361,7 @@ func (b *builder) ask(in *instance, slot int) {
 	if at := len(b.c.insts); !slices.Contains(s.insts, at) {
 		s.insts = append(s.insts, at) // the instance is added when all of it is bound
 	}
-	if in.likelihood < 0 && strings.HasSuffix(s.metric, "likelihood") {
+	if in.likelihood < 0 && s.dev.place == in.at && strings.HasSuffix(s.metric, "likelihood") {
 		in.likelihood = slot
 	}
 	if s.det < 0 && !slices.Contains(in.evidence, slot) {

@@ -112,6 +112,9 @@ func (l *loader) rule(f *ruleFile, end int) {
 		return
 	}
 	r.When = l.condition(f.Pos.File, &f.When)
+	if p := r.When; p != nil && len(p.Other) > 0 && len(p.Metrics)+len(p.Grouped) == 0 {
+		l.errs.Add(conf.Pos{File: f.Pos.File, Line: f.When.Line, Column: f.When.Column}, "elsewhere asks other places of the zone only: say what must be so at the place itself too, such as smoke.rise > 0.05 dB/m and elsewhere(fire.likelihood >= 0.9)")
+	}
 	if f.Clear.Kind != 0 {
 		r.Clear = l.condition(f.Pos.File, &f.Clear)
 	}

@@ -15,7 +15,7 @@ func (e *Engine) Over(rule, device string) lang.Truth {
 	m := moment{c.cur, max(c.cur.LastT, c.clock), c.loc}
 	over, found := lang.True, false
 	for i, in := range c.insts {
-		if in.rule.Name != rule || in.dev != nil && in.dev != d {
+		if in.rule.Name != rule || !in.about(d) {
 			continue
 		}
 		found = true

@@ -18,7 +18,7 @@ var ErrBusy = errors.New("rules: an outage is being evaluated")
 // ErrSnapshot is what Restore wraps when bytes are not a state of this version.
 var ErrSnapshot = errors.New("rules: not a snapshot of this version; evaluate the log from its beginning")
 
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // What is kept: site and rules as files, devices and gateways, and each cell's
 // changing part. The fixed part of a cell follows from the others.

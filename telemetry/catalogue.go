@@ -87,6 +87,7 @@ var base = []Metric{
 	{Name: "smoke.rate", Unit: "dB/m/min", Min: -100, Max: 100, Zh: "烟雾上升速率", En: "Rise of smoke", Derived: true},
 	{Name: "heat.rate", Unit: "°C/min", Min: -1000, Max: 1000, Zh: "升温速率", En: "Heating rate", Derived: true},
 	{Name: "fire.likelihood", Unit: "1", Min: 0, Max: 1, Zh: "火灾可能性", En: "Fire likelihood", Derived: true},
+	{Name: "fire.trace", Unit: "1", Min: 0, Max: 1, Zh: "微弱火情迹象", En: "Trace of smoke or warmth", Derived: true},
 }
 
 // NewCatalogue is the built-in catalogue with the given LEL setting. A zero

@@ -85,6 +85,11 @@ type Kind struct {
 	New func(placement string, rating float64) Detector
 
 	Rated bool // the rating makes a difference
+
+	// Borrows reports whether a device of the given placement that measures
+	// Inputs[0] may take another input, which it does not measure, from a device of
+	// its place with the placement from; nil: never.
+	Borrows func(placement, from string) bool
 }
 
 // Wants reports whether a device with these metrics gets a detector of this kind.
@@ -135,8 +140,9 @@ func Kinds() []Kind {
 			Name:    "fire",
 			Inputs:  []string{"smoke", "temperature", "co"},
 			Primary: 2,
-			Outputs: []string{"smoke.rise", "heat.rate", "fire.likelihood", "smoke.rate"},
+			Outputs: []string{"smoke.rise", "heat.rate", "fire.likelihood", "smoke.rate", "fire.trace"},
 			New:     newFire,
+			Borrows: func(placement, from string) bool { return !ofJoint(placement) && !ofJoint(from) },
 		},
 		{
 			Name:    "circuit",

@@ -35,6 +35,8 @@ const (
 	fireCO           = 50.0    // ppm
 	fireCOSmoke      = 0.25    // dB/m
 	fireCOTau        = 20.0    // s
+	fireTraceSmoke   = 0.05    // dB/m
+	fireTraceHeat    = 2.0     // °C
 	fireSure         = 0.95    // likelihood of a claim that is met in full
 	fireFade         = 120.0   // s: time constant with which a claim that is no longer met fades
 	fireWindow       = 30_000  // ms: window of heat.rate
@@ -78,10 +80,10 @@ func newFire(placement string, _ float64) Detector {
 // staticHeat is the temperature that is a fire by itself. Boxes of wiring run
 // hot and have their own rule; a shed's roof in the sun is hotter than a room.
 func staticHeat(placement string) float64 {
-	switch placement {
-	case "meter_box", "distribution_box", "corridor_socket", "stair_light", "dwelling_feeder":
+	switch {
+	case ofJoint(placement) || placement == "dwelling_feeder":
 		return 140
-	case "bike_shed":
+	case placement == "bike_shed":
 		return 70
 	}
 	return fireStatic
@@ -195,7 +197,20 @@ func (s *fireState) smokeRate() float64 {
 	return min(max(60*(s.Smoke-s.Behind)/(fireFrontTau-fireSmokeTau), -100), 100)
 }
 
-// Output: smoke above the offset, heating rate, likelihood, rate of smoke.
+// trace is how much of the least sign of smoke or warmth there is: what means
+// nothing by itself, and a fire where there is one next door.
+func (s *fireState) trace() float64 {
+	x := 0.0
+	if s.Known[fireInSmoke] {
+		x = share(s.Smoke-s.Offset, fireTraceSmoke)
+	}
+	if s.Known[fireInHeat] {
+		x = max(x, share(s.Heat-s.Warm, fireTraceHeat))
+	}
+	return x
+}
+
+// Output: smoke above the offset, heating rate, likelihood, rate of smoke, trace.
 func (d *fireDetector) Output(i int) (float64, bool) {
 	s := &d.s
 	switch i {
@@ -205,6 +220,8 @@ func (d *fireDetector) Output(i int) (float64, bool) {
 		return s.Rate, s.Known[fireInHeat]
 	case 3:
 		return s.smokeRate(), s.Known[fireInSmoke]
+	case 4:
+		return s.trace(), s.Known[fireInSmoke] || s.Known[fireInHeat]
 	}
 	return s.Likelihood, s.Known[fireInSmoke] || s.Known[fireInHeat]
 }

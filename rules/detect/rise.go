@@ -37,11 +37,20 @@ type riseDetector struct {
 // newJoint has a baseline where a temperature is that of a joint; a room's has no
 // use for one, and what is known nowhere costs nothing.
 func newJoint(placement string, _ float64) Detector {
-	switch placement {
-	case "meter_box", "distribution_box", "corridor_socket", "lobby_socket", "stair_light":
+	if ofJoint(placement) {
 		return &riseDetector{p: &jointRise}
 	}
 	return &riseDetector{}
+}
+
+// ofJoint reports whether a temperature is that of a joint of wires, not of the air
+// of a room.
+func ofJoint(placement string) bool {
+	switch placement {
+	case "meter_box", "distribution_box", "corridor_socket", "lobby_socket", "stair_light":
+		return true
+	}
+	return false
 }
 
 func newLeakage(string, float64) Detector { return &riseDetector{p: &leakageRise} }

@@ -7,7 +7,7 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
-var functions = []string{"avg", "min", "max", "spread", "slope", "count", "changed", "quantile", "age", "between", "any", "all"}
+var functions = []string{"avg", "min", "max", "spread", "slope", "count", "changed", "quantile", "age", "between", "any", "all", "elsewhere"}
 
 // Longest window that a rule may look back over.
 const maxWindow = 7 * 86400e3 // ms
@@ -18,7 +18,7 @@ func (c *checker) call(e *Call) *Node {
 		return c.between(e)
 	case "age":
 		return c.age(e)
-	case "any", "all":
+	case "any", "all", "elsewhere":
 		return c.group(e)
 	case "count":
 		if len(e.Args) == 1 {
@@ -73,13 +73,18 @@ func (c *checker) age(e *Call) *Node {
 	return c.fail(e.At, "age takes a metric: age(smoke) > 30s")
 }
 
-// group checks any, all and count over the devices of the place.
+// group checks any, all and count over the devices of the place, and elsewhere over
+// those of the other places of its zone.
 func (c *checker) group(e *Call) *Node {
 	if len(e.Args) != 1 {
-		return c.fail(e.At, "%s takes one condition, which is asked of each device of the place: %s(smoke > 0.3 dB/m)", e.Func, e.Func)
+		whose := "of the place"
+		if e.Func == "elsewhere" {
+			whose = "at the other places of the zone"
+		}
+		return c.fail(e.At, "%s takes one condition, which is asked of each device %s: %s(smoke > 0.3 dB/m)", e.Func, whose, e.Func)
 	}
 	if c.grouped {
-		return c.fail(e.At, "any, all and count do not stand inside each other")
+		return c.fail(e.At, "any, all, count and elsewhere do not stand inside each other")
 	}
 	c.grouped = true
 	x := c.node(e.Args[0])
@@ -91,7 +96,7 @@ func (c *checker) group(e *Call) *Node {
 		return c.fail(e.Args[0].Off(), "%s asks a condition of each device; %s is a number%s", e.Func, e.Args[0], countHint(e))
 	}
 	metrics := false
-	x.Walk(func(n *Node, _ bool) { metrics = metrics || n.Metric != "" })
+	x.Walk(func(n *Node, _ Op) { metrics = metrics || n.Metric != "" })
 	if !metrics {
 		return c.fail(e.At, "%s asks nothing of a device: name a metric in it", e.Func)
 	}
@@ -100,6 +105,8 @@ func (c *checker) group(e *Call) *Node {
 		return &Node{Op: OpAny, X: x, Off: e.At}
 	case "all":
 		return &Node{Op: OpAll, X: x, Off: e.At}
+	case "elsewhere":
+		return &Node{Op: OpElsewhere, X: x, Off: e.At}
 	}
 	one, _ := scaleOf("1")
 	return &Node{Op: OpCount, X: x, Off: e.At, Unit: "1", scale: one, subj: e.String()}

@@ -20,7 +20,7 @@ func Check(e Expr, cat *telemetry.Catalogue) (*Program, error) {
 		return nil, errors.Join(c.errs...)
 	}
 	p := &Program{Text: e.String(), Root: root}
-	root.Walk(func(n *Node, grouped bool) {
+	root.Walk(func(n *Node, in Op) {
 		switch n.Op {
 		case OpBetween, OpAge, OpChanged:
 			p.Timed = true
@@ -29,13 +29,15 @@ func Check(e Expr, cat *telemetry.Catalogue) (*Program, error) {
 		}
 		switch {
 		case n.Metric == "":
-		case grouped:
+		case in == OpElsewhere:
+			p.Other = append(p.Other, n.Metric)
+		case in != OpConst:
 			p.Grouped = append(p.Grouped, n.Metric)
 		default:
 			p.Metrics = append(p.Metrics, n.Metric)
 		}
 	})
-	p.Metrics, p.Grouped = unique(p.Metrics), unique(p.Grouped)
+	p.Metrics, p.Grouped, p.Other = unique(p.Metrics), unique(p.Grouped), unique(p.Other)
 	return p, nil
 }
 

@@ -106,8 +106,12 @@ func TestMistakes(t *testing.T) {
 		{"any(smoke)", 4, "any asks a condition of each device; smoke is a number"},
 		{"count(smoke) > 3", 6, "count asks a condition of each device; smoke is a number; to count readings write count(smoke, 5m)"},
 		{"any(smoke > 1 dB/m, 5m)", 0, "any takes one condition, which is asked of each device of the place"},
-		{"any(all(smoke > 1 dB/m))", 4, "any, all and count do not stand inside each other"},
+		{"any(all(smoke > 1 dB/m))", 4, "any, all, count and elsewhere do not stand inside each other"},
 		{"all(between(22:00, 06:00))", 0, "all asks nothing of a device: name a metric in it"},
+		{"elsewhere(smoke)", 10, "elsewhere asks a condition of each device; smoke is a number"},
+		{"elsewhere(smoke > 1 dB/m, 5m)", 0, "elsewhere takes one condition, which is asked of each device at the other places of the zone: elsewhere(smoke > 0.3 dB/m)"},
+		{"elsewhere(any(smoke > 1 dB/m))", 10, "any, all, count and elsewhere do not stand inside each other"},
+		{"elswhere(smoke > 1 dB/m)", 0, `unknown function "elswhere", did you mean "elsewhere"?`},
 		// times of day
 		{"between(22:00)", 0, "between takes two times of day: between(22:00, 06:00)"},
 		{"between(10 W, 06:00)", 0, "between takes two times of day"},
@@ -276,18 +280,19 @@ func TestUnitsAgreeWithTheCatalogue(t *testing.T) {
 func TestProgramsSayWhatTheyAre(t *testing.T) {
 	cat := telemetry.NewCatalogue(telemetry.LEL{})
 	for _, c := range []struct {
-		text            string
-		metrics, groups string
-		timed           bool
+		text                   string
+		metrics, groups, other string
+		timed                  bool
 	}{
-		{"gas.ch4 > 10 %LEL", "gas.ch4", "", false},
-		{"power > 100 W and power_factor < 0.7 and between(22:00, 06:00)", "power power_factor", "", true},
-		{"count(smoke > 0.3 dB/m) >= 2 or smoke > 1 dB/m", "smoke", "smoke", false},
-		{"any(temperature > 60 °C and smoke > 0.1 dB/m)", "", "smoke temperature", false},
-		{"max(co, 5m) - min(co, 5m) > 50 ppm", "co", "", false},
-		{"age(smoke) > 30s", "smoke", "", true},
-		{"changed(contact, 1m)", "contact", "", true},
-		{"all(count(smoke, 1m) >= 3)", "", "smoke", true},
+		{"gas.ch4 > 10 %LEL", "gas.ch4", "", "", false},
+		{"power > 100 W and power_factor < 0.7 and between(22:00, 06:00)", "power power_factor", "", "", true},
+		{"count(smoke > 0.3 dB/m) >= 2 or smoke > 1 dB/m", "smoke", "smoke", "", false},
+		{"any(temperature > 60 °C and smoke > 0.1 dB/m)", "", "smoke temperature", "", false},
+		{"max(co, 5m) - min(co, 5m) > 50 ppm", "co", "", "", false},
+		{"age(smoke) > 30s", "smoke", "", "", true},
+		{"changed(contact, 1m)", "contact", "", "", true},
+		{"all(count(smoke, 1m) >= 3)", "", "smoke", "", true},
+		{"smoke > 0.1 dB/m and any(co > 50 ppm) and not elsewhere(temperature < 40 °C)", "smoke", "co", "temperature", false},
 	} {
 		p, err := Compile(c.text, cat)
 		if err != nil {
@@ -299,6 +304,9 @@ func TestProgramsSayWhatTheyAre(t *testing.T) {
 		}
 		if got := strings.Join(p.Grouped, " "); got != c.groups {
 			t.Errorf("%s: grouped %q, want %q", c.text, got, c.groups)
+		}
+		if got := strings.Join(p.Other, " "); got != c.other {
+			t.Errorf("%s: of other places %q, want %q", c.text, got, c.other)
 		}
 		if p.Timed != c.timed || p.Text != c.text {
 			t.Errorf("%s: timed %v, text %q", c.text, p.Timed, p.Text)

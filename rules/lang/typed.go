@@ -6,25 +6,26 @@ import "weishao.dev/weishao/telemetry"
 type Op uint8
 
 const (
-	OpConst   Op = iota // K
-	OpMetric            // the last value of Metric
-	OpWindow            // Fn over the readings of Metric in the last Window
-	OpAge               // ms since Metric was last measured
-	OpNeg               // −X
-	OpAdd               // X + Y
-	OpSub               // X − Y
-	OpMul               // X · Y
-	OpDiv               // X / Y
-	OpCount             // of the devices: those for which X is true
-	OpLess              // X < Y
-	OpEqual             // X == Y
-	OpNot               // not X
-	OpAnd               // X and Y
-	OpOr                // X or Y
-	OpAny               // X is true for one of the devices
-	OpAll               // X is true for each of the devices
-	OpBetween           // local time of day is in [From, To), past midnight if To <= From
-	OpChanged           // Metric changed its value in the last Window
+	OpConst     Op = iota // K
+	OpMetric              // the last value of Metric
+	OpWindow              // Fn over the readings of Metric in the last Window
+	OpAge                 // ms since Metric was last measured
+	OpNeg                 // −X
+	OpAdd                 // X + Y
+	OpSub                 // X − Y
+	OpMul                 // X · Y
+	OpDiv                 // X / Y
+	OpCount               // of the devices: those for which X is true
+	OpLess                // X < Y
+	OpEqual               // X == Y
+	OpNot                 // not X
+	OpAnd                 // X and Y
+	OpOr                  // X or Y
+	OpAny                 // X is true for one of the devices
+	OpAll                 // X is true for each of the devices
+	OpElsewhere           // X is true for one of the devices at other places of the zone
+	OpBetween             // local time of day is in [From, To), past midnight if To <= From
+	OpChanged             // Metric changed its value in the last Window
 )
 
 // Fn is what a window computes.
@@ -71,23 +72,27 @@ func (n *Node) Bool() bool { return n.Op >= OpLess }
 type Program struct {
 	Text    string // as printed
 	Root    *Node
-	Metrics []string // outside any, all and count of devices, sorted
-	Grouped []string // inside them, sorted
+	Metrics []string // outside any, all, count of devices and elsewhere, sorted
+	Grouped []string // inside any, all and count, sorted
+	Other   []string // inside elsewhere, sorted
 	Timed   bool     // its truth may change with time alone
 }
 
-// Walk calls f for each node, parents first; grouped is true inside any, all
-// and count.
-func (n *Node) Walk(f func(n *Node, grouped bool)) { n.walk(f, false) }
+// Walk calls f for each node, parents first. in is OpAny, OpAll, OpCount or
+// OpElsewhere inside one of them, and OpConst outside.
+func (n *Node) Walk(f func(n *Node, in Op)) { n.walk(f, OpConst) }
 
-func (n *Node) walk(f func(*Node, bool), grouped bool) {
+func (n *Node) walk(f func(*Node, Op), in Op) {
 	if n == nil {
 		return
 	}
-	f(n, grouped)
-	grouped = grouped || n.Op == OpAny || n.Op == OpAll || n.Op == OpCount
-	n.X.walk(f, grouped)
-	n.Y.walk(f, grouped)
+	f(n, in)
+	switch n.Op {
+	case OpAny, OpAll, OpCount, OpElsewhere:
+		in = n.Op
+	}
+	n.X.walk(f, in)
+	n.Y.walk(f, in)
 }
 
 func isTemperature(u telemetry.Unit) bool { return u.Dimension() == "temperature" }
