@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -48,6 +49,14 @@ type Stuck struct {
 
 	last  []byte
 	since time.Time
+}
+
+// longestStuck is as long as a stuck_after may be.
+const longestStuck = 10 * 365 * 24 * time.Hour
+
+// StuckAfter is what finds a part stuck by its key stuck_after; 0s is never.
+func StuckAfter(given conf.At[conf.Duration], def time.Duration, errs *conf.Errors) Stuck {
+	return Stuck{After: conf.Span(errs, "stuck_after", given, def, 0, longestStuck)}
 }
 
 // Is reports whether the answer has been this one for longer than After.

@@ -235,9 +235,9 @@ func (b *builder) check(c *Config) {
 	if c.Silence.Kind != 0 && !k.silent {
 		errs.Add(c.Pos, "silence is for sirens: a %s is reset", k.name)
 	}
-	span(errs, "interval", c.Interval, time.Second, time.Hour)
-	span(errs, "within", c.Within, 100*time.Millisecond, 5*time.Minute)
-	span(errs, "pulse", c.Pulse, 10*time.Millisecond, maxPulse)
+	conf.Span(errs, "interval", c.Interval, 0, time.Second, time.Hour)
+	conf.Span(errs, "within", c.Within, 0, 100*time.Millisecond, 5*time.Minute)
+	conf.Span(errs, "pulse", c.Pulse, 0, 10*time.Millisecond, maxPulse)
 	if c.Within.Pos.Line != 0 && c.Feedback.Kind == 0 {
 		errs.Add(c.Within.Pos, "within is the feedback's, and there is none")
 	}
@@ -257,10 +257,4 @@ func at[T any](v conf.At[T], otherwise conf.Pos) conf.Pos {
 		return otherwise
 	}
 	return v.Pos
-}
-
-func span(errs *conf.Errors, what string, d conf.At[conf.Duration], least, most time.Duration) {
-	if v := time.Duration(d.V); d.Pos.Line != 0 && (v < least || v > most) {
-		errs.Add(d.Pos, "%s %v is not between %v and %v", what, v, least, most)
-	}
 }

@@ -28,7 +28,7 @@ type Own struct {
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses, open adc.Open) (devices.Device, error) {
 	var errs conf.Errors
-	debounce := 100 * time.Millisecond
+	debounce := conf.Span(&errs, "debounce", o.Debounce, 100*time.Millisecond, 0, 10*time.Second)
 	closedIsAlarm := o.Normally.V == "open"
 	switch o.Normally.V {
 	case "open", "closed":
@@ -36,11 +36,6 @@ func (o *Own) Device(info devices.Info, b *bus.Buses, open adc.Open) (devices.De
 		errs.Add(o.Pos, "normally is missing: open or closed, as the contact is while all is quiet")
 	default:
 		errs.Add(o.Normally.Pos, "normally is open or closed, not %q", o.Normally.V)
-	}
-	if t := o.Debounce; t.Pos.Line != 0 {
-		if debounce = time.Duration(t.V); debounce < 0 || debounce > 10*time.Second {
-			errs.Add(t.Pos, "debounce %v is not between 0s and 10s", debounce)
-		}
 	}
 	if info.Interval <= 0 {
 		info.Interval = DefaultInterval
@@ -77,8 +72,8 @@ func (o *Own) loop(closedIsAlarm bool, id string, open adc.Open, errs *conf.Erro
 			errs.Add(at, "%s is given, and adc: a contact is wired to one of them", key)
 		}
 	}
-	l := &loop{supply: ohms(errs, "supply", o.Supply, 3.3, 1, 30), pullUp: ohms(errs, "pull_up", o.PullUp, 10_000, 100, 1e6)}
-	eol, alarm := ohms(errs, "end_of_line", o.EndOfLine, 0, 100, 1e6), ohms(errs, "alarm_resistor", o.AlarmR, 0, 100, 1e6)
+	l := &loop{supply: conf.Given(errs, "supply", o.Supply, 3.3, 1, 30), pullUp: conf.Given(errs, "pull_up", o.PullUp, 10_000, 100, 1e6)}
+	eol, alarm := conf.Given(errs, "end_of_line", o.EndOfLine, 0, 100, 1e6), conf.Given(errs, "alarm_resistor", o.AlarmR, 0, 100, 1e6)
 	if eol == 0 || alarm == 0 {
 		errs.Add(o.ADC.Pos, "end_of_line and alarm_resistor are needed in Ω: without both a cut cable cannot be told from the contact")
 		return nil
@@ -92,14 +87,4 @@ func (o *Own) loop(closedIsAlarm bool, id string, open adc.Open, errs *conf.Erro
 		errs.Add(o.AlarmR.Pos, "at rest the loop has %.0f Ω and in alarm %.0f: too near to each other", l.rest, l.alarm)
 	}
 	return l.at(open(o.ADC, o.Pos, id, errs))
-}
-
-func ohms(errs *conf.Errors, what string, v conf.At[float64], def, least, most float64) float64 {
-	if v.Pos.Line == 0 {
-		return def
-	}
-	if v.V < least || v.V > most {
-		errs.Add(v.Pos, "%s %g is not between %g and %g", what, v.V, least, most)
-	}
-	return v.V
 }

@@ -69,12 +69,7 @@ func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	for a := range bus.Address(16) {
 		addresses = append(addresses, 0x40+a)
 	}
-	m := &meter{conn: o.Conn(b, &errs, o.Pos, info.ID, addresses...), shunt: 0.1}
-	if o.Shunt.Pos.Line != 0 {
-		if m.shunt = o.Shunt.V; m.shunt < 0.0001 || m.shunt > 100 {
-			errs.Add(o.Shunt.Pos, "shunt %g is not between 0.0001 and 100", m.shunt)
-		}
-	}
+	m := &meter{conn: o.Conn(b, &errs, o.Pos, info.ID, addresses...), shunt: conf.Given(&errs, "shunt", o.Shunt, 0.1, 0.0001, 100)}
 	if info.Model == "" {
 		info.Model = "INA226"
 	}

@@ -48,12 +48,7 @@ func (o *Own) Slave(buses *Buses, info *devices.Info, at conf.Pos, def Defaults,
 	} else if o.Number.V < 1 || o.Number.V > def.MaxSlave {
 		errs.Add(o.Number.Pos, "slave %d is not between 1 and %d", o.Number.V, def.MaxSlave)
 	}
-	timeout := def.Timeout
-	if o.Timeout.Pos.Line != 0 {
-		if timeout = time.Duration(o.Timeout.V); timeout < minTimeout || timeout > maxTimeout {
-			errs.Add(o.Timeout.Pos, "timeout %v is not between %v and %v", timeout, minTimeout, maxTimeout)
-		}
-	}
+	timeout := conf.Span(errs, "timeout", o.Timeout, def.Timeout, minTimeout, maxTimeout)
 	if info.Interval <= 0 {
 		info.Interval = def.Interval
 	} else if info.Interval < minInterval {

@@ -81,9 +81,9 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses, catalo
 	def := modbus.Defaults{Line: serialline.At9600, Timeout: 500 * time.Millisecond, Interval: 2 * time.Second}
 	d := &Detector{
 		Slave:     o.Slave(buses, &info, at, def, &errs),
-		Warmup:    time.Duration(o.Warmup.V),
+		Warmup:    conf.Span(&errs, "warmup", o.Warmup, 0, 0, 24*time.Hour),
 		FullScale: o.FullScale.V,
-		stuck:     devices.Stuck{After: time.Duration(o.StuckAfter.V)},
+		stuck:     devices.StuckAfter(o.StuckAfter, 0, &errs),
 	}
 	var extra []uint16
 	if o.Status != nil {

@@ -64,10 +64,7 @@ func (o *Own) Device(m Model, info devices.Info, parts Parts) (devices.Device, e
 		info.Model = m.Name
 	}
 	info.Metrics = []string{s.Gas.Metric}
-	r := reader{Sensor: s, input: input, warmUp: m.WarmUp}
-	if o.WarmUp.Pos.Line != 0 {
-		r.warmUp = time.Duration(o.WarmUp.V)
-	}
+	r := reader{Sensor: s, input: input, warmUp: conf.Span(&errs, "warm_up", o.WarmUp, m.WarmUp, 0, 24*time.Hour)}
 	var dev devices.Device
 	if s.Gas.Cycled {
 		dev = o.cycled(r, info, parts, &errs)
@@ -86,9 +83,9 @@ func (o *Own) Device(m Model, info devices.Info, parts Parts) (devices.Device, e
 // Sensor is the configured element and its input, before calibration.
 func (o *Own) Sensor(m Model, id string, parts Parts, errs *conf.Errors) (Sensor, adc.Input) {
 	s := Sensor{Model: m, Gas: o.gas(m, errs), cat: parts.Catalogue,
-		Supply:  within(errs, "supply", o.Supply, 5, 1, 12),
-		Load:    within(errs, "load", o.Load, 10_000, 100, 1_000_000),
-		Divider: within(errs, "divider", o.Divider, 1, 1, 20)}
+		Supply:  conf.Given(errs, "supply", o.Supply, 5, 1, 12),
+		Load:    conf.Given(errs, "load", o.Load, 10_000, 100, 1_000_000),
+		Divider: conf.Given(errs, "divider", o.Divider, 1, 1, 20)}
 	metric, ok := parts.Catalogue.Lookup(s.Gas.Metric)
 	if !ok {
 		errs.Add(o.Pos, "%s is not in the catalogue", s.Gas.Metric)
@@ -96,9 +93,6 @@ func (o *Own) Sensor(m Model, id string, parts Parts, errs *conf.Errors) (Sensor
 	s.unit, s.max = metric.Unit, metric.Max
 	if _, err := parts.Catalogue.Convert(1, "ppm", s.unit, s.Gas.Metric); ok && err != nil {
 		errs.Add(o.Pos, "%s: %v", s.Gas.Metric, err)
-	}
-	if d := o.WarmUp; d.Pos.Line != 0 && time.Duration(d.V) < 0 {
-		errs.Add(d.Pos, "warm_up is negative")
 	}
 	return s, parts.ADC(&o.ADC, o.Pos, id, errs)
 }
@@ -115,16 +109,6 @@ func (o *Own) gas(m Model, errs *conf.Errors) Gas {
 		errs.Add(o.Metric.Pos, "a %s does not measure %s (one of %v)%s", m.Name, o.Metric.V, names, telemetry.Suggest(o.Metric.V, names))
 	}
 	return m.Gases[0]
-}
-
-func within(errs *conf.Errors, what string, v conf.At[float64], def, least, most float64) float64 {
-	if v.Pos.Line == 0 {
-		return def
-	}
-	if v.V < least || v.V > most {
-		errs.Add(v.Pos, "%s %g is not between %g and %g", what, v.V, least, most)
-	}
-	return v.V
 }
 
 func (o *Own) cycled(r reader, info devices.Info, parts Parts, errs *conf.Errors) devices.Device {

@@ -109,16 +109,11 @@ type Own struct {
 func (o *Own) Device(info devices.Info, at conf.Pos, lines *serialline.Lines) (devices.Device, error) {
 	var errs conf.Errors
 	line := o.Line(lines, info.ID, at, serialline.At9600, true, &errs)
-	or := func(given conf.At[conf.Duration], def time.Duration) time.Duration {
-		if given.Pos.Line != 0 {
-			return time.Duration(given.V)
-		}
-		return def
-	}
-	s := &sensor{warmup: or(o.Warmup, 30*time.Second), stuck: devices.Stuck{After: or(o.StuckAfter, 30*time.Minute)}}
-	within := or(o.Timeout, 5*time.Second)
-	if within < 50*time.Millisecond || within > time.Minute {
-		errs.Add(o.Timeout.Pos, "timeout %v is not between 50ms and 1m", within)
+	within := conf.Span(&errs, "timeout", o.Timeout, 5*time.Second, 50*time.Millisecond, time.Minute)
+	s := &sensor{
+		silence: within,
+		warmup:  conf.Span(&errs, "warmup", o.Warmup, 30*time.Second, 0, 24*time.Hour),
+		stuck:   devices.StuckAfter(o.StuckAfter, 30*time.Minute, &errs),
 	}
 	if err := errs.Err(); err != nil {
 		return nil, err
@@ -127,7 +122,6 @@ func (o *Own) Device(info devices.Info, at conf.Pos, lines *serialline.Lines) (d
 		info.Interval = time.Second
 	}
 	info.Metrics = []string{"pm2_5"}
-	s.silence = within
 	return serialline.Listener{Frames: serialline.NewFrames(line, Scan), Within: within, Points: s.points}.Device(info), nil
 }
 

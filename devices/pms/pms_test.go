@@ -211,12 +211,14 @@ func TestStuck(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for want, text := range map[string]string{
-		"f.yaml:1:1: port is missing":           "warmup: 30s",
-		"f.yaml:2:10: timeout 1ms is not":       "port: /dev/x\ntimeout: 1ms",
-		`f.yaml:2:1: unknown key "slave"`:       "port: /dev/x\nslave: 1",
-		`f.yaml:2:9: "30" is not a duration`:    "port: /dev/x\nwarmup: 30",
-		"f.yaml:2:7: baud 9601 is not one of":   "port: /dev/x\nbaud: 9601",
-		`f.yaml:1:7: port "serial0" is no path`: "port: serial0",
+		"f.yaml:1:1: port is missing":             "warmup: 30s",
+		"f.yaml:2:10: timeout 1ms is not":         "port: /dev/x\ntimeout: 1ms",
+		`f.yaml:2:1: unknown key "slave"`:         "port: /dev/x\nslave: 1",
+		"f.yaml:2:9: warmup -30s is not between":  "port: /dev/x\nwarmup: -30s",
+		"f.yaml:2:14: stuck_after -1h0m0s is not": "port: /dev/x\nstuck_after: -1h",
+		`f.yaml:2:9: "30" is not a duration`:      "port: /dev/x\nwarmup: 30",
+		"f.yaml:2:7: baud 9601 is not one of":     "port: /dev/x\nbaud: 9601",
+		`f.yaml:1:7: port "serial0" is no path`:   "port: serial0",
 	} {
 		if dev, err := parse(text); dev != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", text, err, want)

@@ -105,10 +105,7 @@ var defaults = modbus.Defaults{Line: serialline.At9600, Timeout: 300 * time.Mill
 func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses) (devices.Device, error) {
 	var errs conf.Errors
 	slave := o.Slave(buses, &info, at, defaults, &errs)
-	stuck := 10 * time.Minute
-	if o.StuckAfter.Pos.Line != 0 {
-		stuck = time.Duration(o.StuckAfter.V)
-	}
+	stuck := devices.StuckAfter(o.StuckAfter, 10*time.Minute, &errs)
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}
@@ -116,9 +113,9 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses) (devic
 }
 
 // New is the meter at slave.
-func New(info devices.Info, slave *modbus.Slave, stuckAfter time.Duration) devices.Device {
+func New(info devices.Info, slave *modbus.Slave, stuck devices.Stuck) devices.Device {
 	info.Metrics = []string{"voltage", "current", "power", "power_factor", "frequency"}
-	m := &meter{slave: slave, stuck: devices.Stuck{After: stuckAfter}}
+	m := &meter{slave: slave, stuck: stuck}
 	return slave.Holding(devices.PollPatiently(info, m.sample))
 }
 

@@ -60,7 +60,7 @@ func meterAt(t *testing.T, port string, every, stuck time.Duration) devices.Devi
 		t.Fatal(err)
 	}
 	slave := modbus.NewBuses(lines).Serial(l, 1, 100*time.Millisecond)
-	return New(devices.Info{ID: "m", Interval: every}, slave, stuck)
+	return New(devices.Info{ID: "m", Interval: every}, slave, devices.Stuck{After: stuck})
 }
 
 func meterOn(t *testing.T, line *modbustest.Line, stuck time.Duration) *devicetest.Running {

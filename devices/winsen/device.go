@@ -40,15 +40,11 @@ type Own struct {
 func (o *Own) Device(info devices.Info, at conf.Pos, lines *serialline.Lines) (devices.Device, error) {
 	var errs conf.Errors
 	line := o.Line(lines, info.ID, at, serialline.At9600, true, &errs)
-	m := &module{part: o.part(&errs), uploads: o.uploads(&errs), warmup: 3 * time.Minute, within: 5 * time.Second,
-		stuck: devices.Stuck{After: time.Duration(o.StuckAfter.V)}}
-	if o.Warmup.Pos.Line != 0 {
-		m.warmup = time.Duration(o.Warmup.V)
-	}
-	if o.Timeout.Pos.Line != 0 {
-		if m.within = time.Duration(o.Timeout.V); m.within < 50*time.Millisecond || m.within > time.Minute {
-			errs.Add(o.Timeout.Pos, "timeout %v is not between 50ms and 1m", m.within)
-		}
+	m := &module{
+		part: o.part(&errs), uploads: o.uploads(&errs),
+		warmup: conf.Span(&errs, "warmup", o.Warmup, 3*time.Minute, 0, 24*time.Hour),
+		within: conf.Span(&errs, "timeout", o.Timeout, 5*time.Second, 50*time.Millisecond, time.Minute),
+		stuck:  devices.StuckAfter(o.StuckAfter, 0, &errs),
 	}
 	if err := errs.Err(); err != nil {
 		return nil, err

@@ -255,6 +255,7 @@ func TestMistakes(t *testing.T) {
 	for want, text := range map[string]string{
 		`f.yaml:2:7: unknown part "ze07" (one of ze07-co, ze03), did you mean`: "port: /dev/x\npart: ze07",
 		`f.yaml:2:7: mode "poll" is not upload or ask`:                         "port: /dev/x\nmode: poll",
+		"f.yaml:2:9: warmup -3m0s is not between":                              "port: /dev/x\nwarmup: -3m",
 		"f.yaml:2:10: timeout 1ms is not":                                      "port: /dev/x\ntimeout: 1ms",
 		"f.yaml:1:1: port is missing":                                          "part: ze03",
 		`f.yaml:2:1: unknown key "warmpu"`:                                     "port: /dev/x\nwarmpu: 1m",

@@ -32,14 +32,9 @@ var rates = map[string]float64{"ads1115": 860, "ads1015": 3300}
 
 // Device makes a device that emits a metric: scale units of it for each V.
 func (m *Meter) Device(info devices.Info, metric string, scale float64, open adc.Open, errs *conf.Errors) devices.Device {
-	bias := given(errs, "bias", m.Bias, 1.65, 0.1, 5)
-	hz := given(errs, "frequency", m.Frequency, 50, 40, 70)
-	cycles := 10
-	if m.Cycles.Pos.Line != 0 {
-		if cycles = m.Cycles.V; cycles < 1 || cycles > 100 {
-			errs.Add(m.Cycles.Pos, "cycles %d is not between 1 and 100", cycles)
-		}
-	}
+	bias := conf.Given(errs, "bias", m.Bias, 1.65, 0.1, 5)
+	hz := conf.Given(errs, "frequency", m.Frequency, 50, 40, 70)
+	cycles := conf.Given(errs, "cycles", m.Cycles, 10, 1, 100)
 	input := open(&m.ADC, m.Pos, info.ID, errs)
 	if info.Interval <= 0 {
 		info.Interval = time.Second
@@ -81,14 +76,4 @@ func (w Wave) quality(bias float64) telemetry.Quality {
 		return telemetry.BadFrame
 	}
 	return telemetry.Good
-}
-
-func given(errs *conf.Errors, what string, v conf.At[float64], def, least, most float64) float64 {
-	if v.Pos.Line == 0 {
-		return def
-	}
-	if v.V < least || v.V > most {
-		errs.Add(v.Pos, "%s %g is not between %g and %g", what, v.V, least, most)
-	}
-	return v.V
 }
