@@ -12,7 +12,8 @@
 // line dead they do not answer, which is no_response. A negative power is out of the
 // catalogue's range and becomes a fault: swap the meter's in and out, or give a scale
 // of -1. All digits the same for longer than stuck_after is the fault stuck; live mains
-// never keep still for ten minutes.
+// never keep still for ten minutes. Where a map has neither voltage nor frequency nothing
+// is stuck by default: an idle circuit shows the same for days.
 package modbusmeter
 
 import (
@@ -22,6 +23,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +47,7 @@ var files embed.FS
 //     port: /dev/serial/by-id/usb-1a86_USB_Serial-if00-port0
 //     slave: 2
 //     map: sdm120         # or registers: of its own
-//     stuck_after: 10m    # 0s: never
+//     stuck_after: 10m    # the default, with voltage or frequency; 0s: never
 type Own struct {
 	Pos        conf.Pos `yaml:"-"`
 	modbus.Own `yaml:",inline"`
@@ -111,10 +113,7 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses, catalo
 	if m != nil {
 		plan = m.Plan(catalogue, at, &errs)
 	}
-	stuck := 10 * time.Minute
-	if o.StuckAfter.Pos.Line != 0 {
-		stuck = time.Duration(o.StuckAfter.V)
-	}
+	stuck := devices.StuckAfter(o.StuckAfter, stuckAfter(plan), &errs)
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}
@@ -123,10 +122,18 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses, catalo
 
 var errStuck = devices.Fault(telemetry.Stuck, errors.New("the meter goes on giving the same answer to all its digits"))
 
+// stuckAfter is the default: never for a map without what only live mains move. A
+// circuit that is idle is at 0 W and 0 A without end.
+func stuckAfter(plan *regmap.Plan) time.Duration {
+	if plan != nil && (slices.Contains(plan.Metrics, "voltage") || slices.Contains(plan.Metrics, "frequency")) {
+		return 10 * time.Minute
+	}
+	return 0
+}
+
 // New is the meter at slave with the registers of plan.
-func New(info devices.Info, slave *modbus.Slave, plan *regmap.Plan, stuckAfter time.Duration) devices.Device {
+func New(info devices.Info, slave *modbus.Slave, plan *regmap.Plan, stuck devices.Stuck) devices.Device {
 	info.Metrics = plan.Metrics
-	stuck := devices.Stuck{After: stuckAfter}
 	return slave.Holding(devices.PollPatiently(info, func(ctx context.Context, now time.Time) ([]telemetry.Point, error) {
 		words, err := plan.Read(ctx, slave)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/devices/devicetest"
@@ -99,6 +100,27 @@ func TestStuck(t *testing.T) {
 	r.Faulty(telemetry.Stuck)
 }
 
+// An idle circuit shows 0 W without end: that is no fault, unless the file says so. With
+// a voltage among the registers it is one.
+func TestIdleIsNotStuck(t *testing.T) {
+	for registers, want := range map[string]time.Duration{
+		"[{metric: power, address: 1}]":                                  0,
+		"[{metric: power, address: 1}, {metric: current, address: 2}]":   0,
+		"[{metric: power, address: 1}, {metric: voltage, address: 2}]":   10 * time.Minute,
+		"[{metric: frequency, address: 1}, {metric: power, address: 2}]": 10 * time.Minute,
+	} {
+		var o Own
+		if err := conf.Decode("f.yaml", []byte("port: /dev/x\nregisters: "+registers), &o); err != nil {
+			t.Fatal(err)
+		}
+		var errs conf.Errors
+		plan := o.Plan(telemetry.NewCatalogue(telemetry.LEL{}), o.Pos, &errs)
+		if got := stuckAfter(plan); got != want || len(errs) > 0 {
+			t.Errorf("%s: got %v, want %v, %v", registers, got, want, errs)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	for want, text := range map[string]string{
 		`f.yaml:1:6: unknown map "sdm12" (one of adl200, sdm120, sdm230), did you mean "sdm120"?`: "map: sdm12\nport: /dev/x",
@@ -107,6 +129,7 @@ func TestMistakes(t *testing.T) {
 		"f.yaml:2:8: slave 248 is not between 1 and 247":                                          "map: sdm120\nslave: 248\nport: /dev/x",
 		"f.yaml:2:10: timeout 10ms is not between":                                                "map: sdm120\ntimeout: 10ms\nport: /dev/x",
 		`f.yaml:2:7: port "tcp://meter" has no port number: write tcp://meter:502`:                "map: sdm120\nport: tcp://meter",
+		"f.yaml:3:14: stuck_after -10m0s is not between 0s and":                                   "map: sdm120\nport: /dev/x\nstuck_after: -10m",
 		"f.yaml:3:7: a server has no baud":                                                        "map: sdm120\nport: tcp://meter:502\nbaud: 9600",
 		`f.yaml:2:1: unknown key "slav", did you mean "slave"?`:                                   "map: sdm120\nslav: 1\nport: /dev/x",
 	} {
