@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -24,10 +25,7 @@ const maxRuns = 256
 // The caller holds mu, and the lanes unless the outbox is just being opened.
 func (o *Outbox) startDisk() error {
 	if o.lock == nil {
-		if err := o.opts.FS.MkdirAll(o.opts.Dir); err != nil {
-			return o.readAnyway(err)
-		}
-		lock, err := o.opts.FS.Lock(filepath.Join(o.opts.Dir, "LOCK"))
+		lock, err := o.acquire()
 		if err != nil {
 			return o.readAnyway(err)
 		}
@@ -51,6 +49,25 @@ func (o *Outbox) startDisk() error {
 		o.suspects = o.suspects[1:]
 	}
 	return o.openDiskRuns(true)
+}
+
+// acquire makes the directory and takes it for this process.
+func (o *Outbox) acquire() (io.Closer, error) {
+	var lock io.Closer
+	err := o.bounded(func() (err error) {
+		if err = o.opts.FS.MkdirAll(o.opts.Dir); err == nil {
+			lock, err = o.opts.FS.Lock(filepath.Join(o.opts.Dir, "LOCK"))
+		}
+		return err
+	}, func() {
+		if lock != nil {
+			_ = lock.Close()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lock, nil
 }
 
 // readAnyway lets the backlog of a card that has become read-only be sent.
@@ -150,6 +167,24 @@ func (o *Outbox) bounded(op func() error, late func()) error {
 	return fmt.Errorf("%w (%v)", errStalled, o.opts.Stall)
 }
 
+// create makes the file of a new segment; one that is made too late is taken away again.
+func (o *Outbox) create(h segmentHeader) (*writer, error) {
+	var w *writer
+	err := o.bounded(func() (err error) {
+		w, err = createSegment(o.opts.FS, o.opts.Dir, h)
+		return err
+	}, func() {
+		if w != nil {
+			w.close()
+			_ = o.opts.FS.Remove(w.path) // empty: the next start would take it away too
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
 // commit commits what was added to w. A writer that failed is set aside, what the
 // failed commit may have left cut off: its readings go on in memory.
 func (o *Outbox) commit(w *writer) error {
@@ -169,6 +204,9 @@ func (o *Outbox) commit(w *writer) error {
 func (o *Outbox) suspect(w *writer) {
 	if w.undo() == nil {
 		w.close()
+		if w.size == 0 {
+			_ = o.opts.FS.Remove(w.path) // or the next start does
+		}
 		return
 	}
 	o.mu.Lock()

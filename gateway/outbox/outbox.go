@@ -181,7 +181,7 @@ func (o *Outbox) write(r *run, batches []Batch) error {
 	}
 	if r.w == nil {
 		h := segmentHeader{Epoch: r.epoch, Run: r.id, Parent: r.parent, First: r.next, Kind: r.kind}
-		w, err := createSegment(o.opts.FS, o.opts.Dir, h)
+		w, err := o.create(h)
 		if err != nil {
 			return err
 		}

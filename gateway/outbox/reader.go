@@ -153,6 +153,9 @@ func (r *Reader) advance() (Chunk, error) {
 	if err != nil || len(p.chunk.Points) > 0 {
 		return p.chunk, err
 	}
+	if r.o.hung.Load() > 0 {
+		return Chunk{}, errStalled // whoever reads has others to serve
+	}
 	if r.cur == nil || r.path != p.path || r.cur.next > r.next {
 		r.Close()
 		cur, _, err := openCursor(r.o.opts.FS, p.path, p.limit)

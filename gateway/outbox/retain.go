@@ -64,19 +64,24 @@ func (o *Outbox) retireLocked() (gone []*segment) {
 // is found again by the next start, and the hub tells then that it is committed.
 func (o *Outbox) remove(gone []*segment) {
 	for _, s := range gone {
-		var err error
-		switch {
-		case s.damaged:
-			err = o.opts.FS.Rename(s.path, s.path+damagedSuffix)
-		case keepTrimmed():
-			err = o.opts.FS.Rename(s.path, s.path+keptSuffix)
-		default:
-			err = o.opts.FS.Remove(s.path)
+		err := errStalled
+		if o.hung.Load() == 0 {
+			err = o.bounded(func() error { return o.delete(s.path, s.damaged) }, nil)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			o.opts.Log.Warn("a committed segment was not deleted", "error", err)
 		}
 	}
+}
+
+func (o *Outbox) delete(path string, damaged bool) error {
+	switch {
+	case damaged:
+		return o.opts.FS.Rename(path, path+damagedSuffix)
+	case keepTrimmed():
+		return o.opts.FS.Rename(path, path+keptSuffix)
+	}
+	return o.opts.FS.Remove(path)
 }
 
 // bound keeps the outbox within its size and age: the oldest segments are given up,

@@ -11,15 +11,16 @@ import (
 
 // lane is one declared run being sent.
 type lane struct {
-	run     uint64
-	kind    record.RunKind // as declared: Live, Alarm or Backlog
-	reader  *outbox.Reader
-	base    uint64        // highest sequence that is acknowledged
-	done    bool          // a backlog that was read to its end
-	since   time.Time     // of the last progress, or of the first message in flight
-	timeout time.Duration // without progress until sending goes back
-	rewound time.Time
-	retry   time.Time // when to read on after the disk failed
+	run        uint64
+	kind       record.RunKind // as declared: Live, Alarm or Backlog
+	reader     *outbox.Reader
+	base       uint64        // highest sequence that is acknowledged
+	done       bool          // a backlog that was read to its end
+	since      time.Time     // of the last progress, or of the first message in flight
+	timeout    time.Duration // without progress until sending goes back
+	rewound    time.Time
+	retry      time.Time // when to read on after the disk failed
+	unreadable bool      // that it failed was told
 }
 
 // inFlight is how many sequences were sent and not acknowledged.
@@ -196,6 +197,7 @@ func (s *lanes) next(now time.Time) (l *lane, c outbox.Chunk, ok bool, wait time
 		c, err := l.reader.Next(s.cfg.MaxReadings)
 		switch _, damaged := errors.AsType[*outbox.CorruptError](err); {
 		case err == nil:
+			l.unreadable = false
 			if idle {
 				l.since = now
 			}
@@ -212,8 +214,10 @@ func (s *lanes) next(now time.Time) (l *lane, c outbox.Chunk, ok bool, wait time
 				l.reader.Close()
 			}
 		default:
-			s.log.Error("the outbox cannot be read; it is tried again", "run", l.run, "error", err, "after", readRetry.String())
-			l.retry = now.Add(readRetry)
+			if !l.unreadable {
+				s.log.Error("the outbox cannot be read; it is tried again", "run", l.run, "error", err, "every", readRetry.String())
+			}
+			l.unreadable, l.retry = true, now.Add(readRetry)
 		}
 	}
 	return nil, outbox.Chunk{}, false, wait

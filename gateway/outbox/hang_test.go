@@ -1,0 +1,161 @@
+package outbox
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"weishao.dev/weishao/telemetry/record"
+)
+
+// hangFS is a disk of which one operation hangs, once it is told, until it is released.
+type hangFS struct {
+	*memFS
+	op      atomic.Pointer[string]
+	release chan struct{}
+}
+
+func newHangFS() *hangFS {
+	h := &hangFS{memFS: newMemFS(), release: make(chan struct{})}
+	h.hang("")
+	return h
+}
+
+func (h *hangFS) hang(op string) { h.op.Store(&op) }
+
+func (h *hangFS) at(op string) {
+	if *h.op.Load() == op {
+		<-h.release
+	}
+}
+
+func (h *hangFS) OpenFile(name string, flag int) (File, error) {
+	if flag&os.O_EXCL != 0 {
+		h.at("create")
+	}
+	f, err := h.memFS.OpenFile(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return hangFile{f, h}, nil
+}
+
+func (h *hangFS) Remove(name string) error {
+	h.at("remove")
+	return h.memFS.Remove(name)
+}
+
+func (h *hangFS) segments() (n int) {
+	entries, _ := h.ReadDir("/outbox")
+	for _, e := range entries {
+		if _, _, ok := parseSegmentName(e.Name(), segmentSuffix); ok {
+			n++
+		}
+	}
+	return n
+}
+
+type hangFile struct {
+	File
+	h *hangFS
+}
+
+func (f hangFile) ReadAt(b []byte, off int64) (int, error) {
+	f.h.at("read")
+	return f.File.ReadAt(b, off)
+}
+
+func (f hangFile) Sync() error {
+	f.h.at("sync")
+	return f.File.Sync()
+}
+
+// answers fails the test if f hangs with the disk.
+func answers(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s hangs with the disk", what)
+	}
+}
+
+// A file that cannot be made in time is a failed disk too, and is not left behind when
+// it is made after all.
+func TestHangingCreate(t *testing.T) {
+	fsys := newHangFS()
+	o := open(t, Options{FS: fsys, Stall: 20 * time.Millisecond})
+	fsys.hang("create")
+	answers(t, "an alarm", func() { o.Append(record.Alarm, []Batch{batch("a", 1)}) })
+	if s := o.Status(); !s.Volatile || s.Pending != 1 {
+		t.Errorf("status %+v", s)
+	}
+	close(fsys.release)
+	for limit := time.Now().Add(10 * time.Second); o.hung.Load() > 0 && time.Now().Before(limit); {
+		o.Append(record.Live, []Batch{batch("a", 2)})
+	}
+	if n := fsys.segments(); n != 0 {
+		t.Errorf("%d empty segments are left", n)
+	}
+}
+
+// Neither the session, which tells what is committed, nor who appends waits for a file
+// to be deleted.
+func TestHangingDelete(t *testing.T) {
+	fsys := newHangFS()
+	defer close(fsys.release)
+	o := open(t, Options{FS: fsys, Stall: 20 * time.Millisecond, SegmentBytes: 100})
+	for i := range 20 {
+		o.Append(record.Live, []Batch{batch("a", i)})
+	}
+	_, runs := o.Declare()
+	fsys.hang("remove")
+	answers(t, "a commit told by the hub", func() { o.Committed(runs[1].ID, 19) })
+	answers(t, "a reading", func() { o.Append(record.Live, []Batch{batch("a", 20)}) })
+	if r, ok := o.Run(runs[1].ID); !ok || r.Committed != 19 {
+		t.Errorf("run %+v", r)
+	}
+}
+
+// What is on a disk that hangs is not asked for: who reads it has alarms to send that
+// are in memory.
+func TestHungDiskIsNotRead(t *testing.T) {
+	fsys := newHangFS()
+	o := open(t, Options{FS: fsys, Stall: 20 * time.Millisecond})
+	o.Append(record.Live, []Batch{batch("a", 1)})
+	_, before := o.Declare()
+	fsys.hang("sync")
+	o.Append(record.Live, []Batch{batch("a", 2)})
+	fsys.hang("read")
+	answers(t, "a reader", func() {
+		if _, err := o.Reader(before[1].ID, 1).Next(10); !errors.Is(err, errStalled) {
+			t.Errorf("got %v", err)
+		}
+	})
+	_, now := o.Declare()
+	if got := drain(t, o, now[1].ID, 1, 10); len(got) != 1 {
+		t.Errorf("in memory: %v", got)
+	}
+	close(fsys.release)
+	for limit := time.Now().Add(10 * time.Second); o.hung.Load() > 0 && time.Now().Before(limit); {
+		o.Append(record.Live, []Batch{batch("a", 3)})
+	}
+	if got := drain(t, o, before[1].ID, 1, 10); len(got) != 1 {
+		t.Errorf("once it answers: %v", got)
+	}
+}
+
+// A disk that stays full is tried for days, and no try leaves a file.
+func TestFullDiskIsNotFilledWithFiles(t *testing.T) {
+	fsys := newHangFS()
+	o := open(t, Options{FS: fsys})
+	fsys.space = 0
+	o.Append(record.Live, []Batch{batch("a", 1)})
+	if n := fsys.segments(); n != 0 || !o.Status().Volatile {
+		t.Errorf("%d empty segments are left", n)
+	}
+}
