@@ -51,10 +51,15 @@ type OwnDrift struct {
 // defaults are metrics whose value is not the same for so long, unless it is zero,
 // even where a part measures in steps of 1. Not here: contacts and states, and what a
 // quiet circuit shows without end.
-var defaults = map[string]time.Duration{
-	"gas.ch4": 3 * day, "gas.lpg": 3 * day, "co": 3 * day, "smoke": 3 * day, "pm2_5": 3 * day,
-	"temperature": 3 * day, "humidity": 3 * day, "voltage": 6 * time.Hour,
+var defaults = map[string]StuckLimit{
+	"gas.ch4": {After: 3 * day}, "gas.lpg": {After: 3 * day}, "co": {After: 3 * day}, "smoke": {After: 3 * day}, "pm2_5": {After: 3 * day},
+	"temperature": {After: 3 * day}, "humidity": {After: 3 * day},
+	"voltage": {After: 6 * time.Hour, Idle: mains},
 }
+
+// mains is the least that a voltage of the mains has, in V. A regulated supply of 12 V,
+// or a battery on float, stands still for as long as it is well.
+const mains = 60
 
 const (
 	leastStuck = 10 * time.Second
@@ -66,8 +71,8 @@ func (o *Own) Settings(model string, metrics []string, catalogue *telemetry.Cata
 	m, _ := Of(model)
 	s := Settings{WarmUp: m.WarmUp, Stuck: map[string]StuckLimit{}, Drift: map[string]DriftLimit{}}
 	for _, name := range metrics {
-		if after := defaults[name]; after > 0 {
-			s.Stuck[name] = StuckLimit{After: after}
+		if l, ok := defaults[name]; ok {
+			s.Stuck[name] = l
 		}
 	}
 	o.dates(m, &s, errs)
@@ -75,7 +80,7 @@ func (o *Own) Settings(model string, metrics []string, catalogue *telemetry.Cata
 		if !Measures(name, metrics, e.Pos, errs) {
 			continue
 		}
-		l := StuckLimit{After: time.Duration(e.After.V), Zero: true}
+		l := StuckLimit{After: time.Duration(e.After.V), Idle: -1}
 		switch {
 		case e.After.Pos.Line == 0:
 			errs.Add(e.Pos, "after is missing: for how long may %s stay as it is?", name)

@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("a cell in a shop: %+v, %v", s, err)
 	}
 	s, err = settings("life: {end_of_life: 2030-01-31, installed: 2026-03-01}\nstuck: {voltage: {after: 10m, noise: 100 mV}, temperature: {after: 0s}}\ndrift: {gas.ch4: {limit: 1500 ppm}}\n", "", "voltage", "temperature", "gas.ch4", "contact")
-	if err != nil || s.EndOfLife.Format(time.DateOnly) != "2030-01-31" || s.Stuck["voltage"] != (StuckLimit{10 * time.Minute, 0.1, true}) ||
+	if err != nil || s.EndOfLife.Format(time.DateOnly) != "2030-01-31" || s.Stuck["voltage"] != (StuckLimit{10 * time.Minute, 0.1, -1}) ||
 		s.Drift["gas.ch4"] != (DriftLimit{3, day}) {
 		t.Errorf("got %+v, %v", s, err)
 	}

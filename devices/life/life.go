@@ -2,6 +2,7 @@ package life
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type Settings struct {
 type StuckLimit struct {
 	After time.Duration
 	Noise float64 // what counts as no change, in the metric's unit
-	Zero  bool    // zero counts too
+	Idle  float64 // up to here, of either sign, nothing happens, and the value may stand; -1: nowhere
 }
 
 // DriftLimit is how low a metric has to come, and how often.
@@ -172,7 +173,7 @@ func (w *watched) beyond(m *metric, def telemetry.Metric, p telemetry.Point, now
 
 // stands reports whether the metric has been where it is for too long.
 func (m *metric) stands(l StuckLimit, v float64, now time.Time) bool {
-	if v == 0 && !l.Zero {
+	if math.Abs(v) <= l.Idle {
 		m.since = time.Time{}
 		return false
 	}

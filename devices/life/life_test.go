@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"weishao.dev/weishao/devices"
+	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -153,9 +154,21 @@ func TestStuck(t *testing.T) {
 	if q := qualities(zero); q[telemetry.Stuck] != 0 {
 		t.Errorf("nothing is drawn, and that is stuck: %v", q)
 	}
-	zero = play(t, Settings{Stuck: map[string]StuckLimit{"power": {After: time.Minute, Zero: true}}}, "power", every(time.Second), repeat(100, telemetry.Point{})...)
+	zero = play(t, Settings{Stuck: map[string]StuckLimit{"power": {After: time.Minute, Idle: -1}}}, "power", every(time.Second), repeat(100, telemetry.Point{})...)
 	if q := qualities(zero); q[telemetry.Stuck] != 39 {
 		t.Errorf("a zero that is asked about: %v", q)
+	}
+}
+
+// Mains that stand still for hours are a meter that is stuck; a regulated supply is not.
+func TestVoltage(t *testing.T) {
+	var errs conf.Errors
+	s := (&Own{}).Settings("", []string{"voltage"}, catalogue, &errs)
+	for volts, want := range map[float64]int{229.8: 59, 12.004: 0, 54.6: 0} {
+		got := play(t, s, "voltage", every(time.Minute), repeat(7*60, telemetry.Point{Value: volts})...)
+		if q := qualities(got); q[telemetry.Stuck] != want {
+			t.Errorf("%g V: %v, want %d stuck", volts, q, want)
+		}
 	}
 }
 
