@@ -75,6 +75,9 @@ func TestPulseAlwaysEnds(t *testing.T) {
 		if r.thing.level {
 			t.Error("the coil is still energised")
 		}
+		if s := r.Status(); s.Fault != "" || s.State != 1 { // at once, not with the next report
+			t.Errorf("the wire works again: %+v", s)
+		}
 		r.stop()
 	})
 }
@@ -145,8 +148,8 @@ func TestFailingWires(t *testing.T) {
 		r.after(20 * time.Second)
 		r.thing.set(func() { r.thing.fails = nil })
 		r.after(time.Minute)
-		r.thing.want(t, "0s false, 26.4s true") // back-off from 200 ms, doubling
-		r.wantSeries(MetricState, "0s 0, 1s no_response, 26.4s 1")
+		r.thing.want(t, "0s false, 22.2s true") // back-off from 200 ms, doubling to 5 s while it has to act
+		r.wantSeries(MetricState, "0s 0, 1s no_response, 22.2s 1")
 		r.wantSeries(MetricLatched, "0s 0, 1s 1")
 		if a, b := r.log.count("in trouble"), r.log.count("works again"); a != 1 || b != 1 {
 			t.Errorf("told %d and %d times", a, b)

@@ -10,6 +10,7 @@ const (
 	setLimit   = time.Second // for an output to take what it is told
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = time.Minute
+	soonRetry  = 5 * time.Second // instead, of an output that has to act, or to end a pulse
 	stopLimit  = 400 * time.Millisecond // for an output at the end
 )
 
@@ -71,6 +72,9 @@ func (d *driver) step(ctx context.Context) time.Duration {
 	late := !fresh && w.act && d.late()
 	if err := d.a.move(ctx, w.act, fresh || late); err != nil {
 		pause := d.failing
+		if w.act { // somebody is waiting for the valve
+			pause = min(pause, soonRetry)
+		}
 		d.failing = min(2*pause, lastRetry)
 		return pause
 	}
@@ -131,25 +135,28 @@ func (a *Actuator) pulse(ctx context.Context) error {
 	if err == nil {
 		rest(ctx, a.cfg.pulse(), nil)
 	}
-	a.relax(ctx) // also after an error: it may have been taken all the same
+	if a.relax(ctx) && err == nil { // also after an error: it may have been taken all the same
+		a.carried(ctx, true, nil)
+	}
 	return err
 }
 
 // relax ends a pulse: a coil that stays energised burns. It tries until it succeeds or
-// ctx has ended, and then once more.
-func (a *Actuator) relax(ctx context.Context) {
-	for retry := firstRetry; ; retry = min(2*retry, 5*time.Second) {
+// ctx has ended, and then once more. Whether it had to try again is what it returns.
+func (a *Actuator) relax(ctx context.Context) (again bool) {
+	for retry := firstRetry; ; retry = min(2*retry, soonRetry) {
 		if ctx.Err() != nil {
 			ctx = context.WithoutCancel(ctx)
 			if err := a.set(ctx, false, stopLimit); err != nil {
 				a.log.Error("a pulse could not be ended", "actuator", a.id, "error", err)
 			}
-			return
+			return again
 		}
 		err := a.set(ctx, false, setLimit)
 		if err == nil {
-			return
+			return again
 		}
+		again = true
 		a.carried(ctx, true, err)
 		rest(ctx, retry, nil)
 	}
