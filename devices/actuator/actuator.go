@@ -46,7 +46,7 @@ type Actuator struct {
 	seen    bool // the feedback, once looked
 	looked  bool
 	seenErr error
-	overdue bool // it acts, and has not confirmed in its time
+	overdue bool // it does not do as it was told in its time
 	said    map[string]telemetry.Point
 	unsaid  []telemetry.Point
 	lines   []line    // of the log, for report to write: a log may block

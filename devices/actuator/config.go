@@ -43,12 +43,13 @@ type kind struct {
 	verb   string // of the actions that are for it; empty: all
 	target string // default
 	silent bool   // can be silenced
+	rests  bool   // rests when its output does; others wait for a hand
 }
 
 var kinds = []kind{
 	{name: "gas_valve", verb: "close", target: "gas_valve"},
-	{name: "siren", verb: "sound", target: "siren", silent: true},
-	{name: "beacon", verb: "sound", target: "siren"},
+	{name: "siren", verb: "sound", target: "siren", silent: true, rests: true},
+	{name: "beacon", verb: "sound", target: "siren", rests: true},
 	{name: "contactor", verb: "open", target: "relay"},
 	{name: "relay"},
 }

@@ -27,7 +27,9 @@
 // its power comes back as it should be, and one that has gone is a fault before it is
 // needed. A pulsed output is set to rest likewise. With a feedback input the thing
 // itself is asked: one that does not confirm within its time is moved again, with
-// back-off, and one that is moved back by hand while latched is moved again too.
+// back-off, and one that is moved back by hand while latched is moved again too. A siren
+// that sounds on when it should rest is found likewise; a valve or a contactor may be
+// waiting for a hand then.
 //
 // # Metrics
 //

@@ -69,7 +69,10 @@ type driver struct {
 func (d *driver) step(ctx context.Context) time.Duration {
 	w := d.a.wish()
 	fresh := d.done == nil || *d.done != w
-	late := !fresh && w.act && d.late()
+	if fresh && d.done != nil && d.done.act != w.act {
+		d.a.forgive()
+	}
+	late := !fresh && d.late(w.act)
 	if err := d.a.move(ctx, w.act, fresh || late); err != nil {
 		pause := d.failing
 		if w.act { // somebody is waiting for the valve
@@ -83,19 +86,24 @@ func (d *driver) step(ctx context.Context) time.Duration {
 		d.done, d.waiting = &w, d.a.cfg.within()
 		d.due = time.Now().Add(d.waiting)
 	}
-	if !w.act || d.a.feedback == nil {
+	if !d.a.checks(w.act) {
 		return d.a.cfg.interval()
 	}
 	return min(d.a.cfg.interval(), time.Until(d.due))
 }
 
+// checks reports whether the feedback has to say that it acts, or rests.
+func (a *Actuator) checks(act bool) bool {
+	return a.feedback != nil && (act || a.kind.rests && a.cfg.pulse() == 0)
+}
+
 // late reports whether the time to confirm has run out. From then on each move has
 // twice the time.
-func (d *driver) late() bool {
-	if d.a.feedback == nil || time.Now().Before(d.due) {
+func (d *driver) late(act bool) bool {
+	if !d.a.checks(act) || time.Now().Before(d.due) {
 		return false
 	}
-	confirmed := d.a.confirmed()
+	confirmed := d.a.confirmed(act)
 	if confirmed {
 		d.waiting = d.a.cfg.within() // and look again: a hand may move it back
 	} else {
@@ -105,17 +113,24 @@ func (d *driver) late() bool {
 	return !confirmed
 }
 
-// confirmed reports whether the feedback says that it acts; that it does not is
-// overdue.
-func (a *Actuator) confirmed() bool {
+// confirmed reports whether the feedback says that it acts, or rests; that it does not
+// is overdue.
+func (a *Actuator) confirmed(act bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.looked && a.seenErr == nil && a.seen {
+	if a.looked && a.seenErr == nil && a.seen == act {
 		return true
 	}
 	a.overdue = true
 	a.note()
 	return false
+}
+
+// forgive begins anew: what is wanted has changed.
+func (a *Actuator) forgive() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.overdue = false
 }
 
 // move tells the output what to do. Of a pulsed one, acting anew is a pulse, and all
@@ -177,7 +192,6 @@ func (a *Actuator) carried(ctx context.Context, act bool, err error) {
 	defer a.mu.Unlock()
 	if a.outErr = err; err == nil {
 		a.moved, a.acting = true, act
-		a.overdue = a.overdue && act
 	}
 	a.note()
 }

@@ -38,7 +38,7 @@ func (a *Actuator) report(ctx context.Context, emit func(telemetry.Point)) {
 		pause := time.Until(last.Add(a.cfg.interval()))
 		if a.feedback != nil {
 			pause = min(pause, lookEvery)
-			if a.latch.Acts() && !a.seen && !a.overdue {
+			if act := a.latch.Acts(); a.checks(act) && a.seen != act && !a.overdue {
 				pause = lookOften
 			}
 		}
@@ -67,7 +67,7 @@ func (a *Actuator) look(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.looked, a.seen, a.seenErr = true, seen && err == nil, err
-	if a.seen {
+	if err == nil && a.seen == a.latch.Acts() {
 		a.overdue = false
 	}
 	a.note()
