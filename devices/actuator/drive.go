@@ -10,7 +10,7 @@ const (
 	setLimit   = time.Second // for an output to take what it is told
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = time.Minute
-	soonRetry  = 5 * time.Second // instead, of an output that has to act, or to end a pulse
+	soonRetry  = 5 * time.Second        // instead, of an output that has to act, or to end a pulse
 	stopLimit  = 400 * time.Millisecond // for an output at the end
 )
 

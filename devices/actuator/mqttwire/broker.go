@@ -64,6 +64,7 @@ type broker struct {
 	topics []string
 	held   int
 	stop   context.CancelFunc
+	ended  chan struct{}     // closed when what stop stops has ended
 	client mqtt.Client       // nil: away
 	heard  map[string]string // last payload by topic, of this connection
 	away   error             // why there is no client
@@ -88,8 +89,15 @@ func (b *broker) hold() (release func()) {
 	defer b.mu.Unlock()
 	if b.held++; b.held == 1 {
 		ctx, stop := context.WithCancel(context.Background())
-		b.stop = stop
-		go b.run(ctx)
+		before, ended := b.ended, make(chan struct{})
+		b.stop, b.ended = stop, ended
+		go func() {
+			defer close(ended)
+			if before != nil { // its end would be taken for this one's
+				<-before
+			}
+			b.run(ctx)
+		}()
 	}
 	return sync.OnceFunc(func() {
 		b.mu.Lock()
