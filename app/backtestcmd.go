@@ -1,73 +1,266 @@
 package app
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
+	"weishao.dev/weishao/incidents"
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/rules/backtest"
+	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/readings"
 	"weishao.dev/weishao/telemetry/record"
 )
 
 const backtestHelp = `
-Evaluates rules over recorded readings and prints what they would have raised
-and when. The file is CSV, plain or gzipped, with the header
-time,device,metric,value[,quality]; time is RFC 3339 or Unix seconds. The run
-keeps the file's times and ends with the file. With --json each line is one
-object: raise, clear or revised, and at the end a summary.
+Evaluates rules over recorded readings, or over a hub's own log, and prints what
+they would have raised and when. A readings file is CSV, plain or gzipped, with the
+header time,device,metric,value[,quality]; time is RFC 3339 or Unix seconds. The run
+keeps the file's times and ends with the file. A hub is named by its configuration or
+its data folder; it may be running. With --json each line is one object: raise, clear
+or revised, and at the end a summary.
 
 With --against it evaluates two versions of the rules, and prints instead which
-incidents would be new, gone, earlier or later with --rules than with --against,
-and how many pages each version would have sent, by hazard, by rule and, with a
-site file, by person.
+incidents would be new, gone, earlier or later with --rules than with --against.
+With a site it counts the pages that each person would have had. Over a hub's log it
+also counts which of the incidents that were resolved as real the rules find, and
+which of those resolved as false alarms they raise.
+
+--from and --to are RFC 3339, or 2026-11-24 or 2026-11-24T08:00 by the site's clock.
 
     weishao rules backtest --readings kitchen.csv.gz --placement kitchen_gas
-    weishao rules backtest --readings kitchen.csv.gz --rules new/ --against old/`
+    weishao rules backtest --readings kitchen.csv.gz --rules new/ --against old/
+    weishao rules backtest --config hub.yaml --from 2026-11-17 --rules new/ --against hub`
+
+// Words that --rules and --against take for rules that are not in files.
+const (
+	shippedRules = "shipped" // the pack that comes with the program
+	hubRules     = "hub"     // those in effect at the hub
+)
+
+// backtestFlags are what is asked for.
+type backtestFlags struct {
+	readings, config, data          string // one of them
+	rules, site, placement, against string
+	from, to                        string
+	ackAfter                        time.Duration
+	json                            bool
+}
+
+func (f *backtestFlags) declare(c *call) {
+	s := c.flags
+	s.StringVar(&f.readings, "readings", "", "recorded readings, `FILE.csv[.gz]`")
+	s.StringVar(&f.config, "config", "", "a hub's configuration `FILE`: evaluate the hub's own log")
+	s.StringVar(&f.data, "data", "", "the same, by the hub's data `DIR`, such as a demo's")
+	s.StringVar(&f.rules, "rules", "", "rule file or `DIR`, or shipped (default: those in effect at the hub, or else the shipped pack)")
+	s.StringVar(&f.site, "site", "", "site `FILE` (default: that of the hub, or else none, and every device is unknown)")
+	s.StringVar(&f.placement, "placement", "", "what devices that the site does not know watch, such as dwelling_feeder (default: by their metrics)")
+	s.StringVar(&f.against, "against", "", "rule file or `DIR` to compare with, or shipped, or hub for those in effect at the hub")
+	s.StringVar(&f.from, "from", "", "`TIME` from which on incidents and pages count (default: from the first reading on)")
+	s.StringVar(&f.to, "to", "", "`TIME` at which to end (default: with the last reading)")
+	s.DurationVar(&f.ackAfter, "ack-after", 0, "after what `TIME` somebody takes an incident: until then pages go along the chain (default: the first does at once)")
+	s.BoolVar(&f.json, "json", false, "one JSON object a line")
+}
+
+func (f *backtestFlags) check() error {
+	given := 0
+	for _, v := range []string{f.readings, f.config, f.data} {
+		if v != "" {
+			given++
+		}
+	}
+	switch {
+	case given == 0:
+		return usageError("--readings is needed, or --config or --data of a hub, see --help")
+	case given > 1:
+		return usageError("--readings, --config and --data exclude one another: one says what to evaluate over")
+	case f.readings != "" && (f.rules == hubRules || f.against == hubRules):
+		return usageError("hub means the rules of a hub, and --readings has none: name it by --config or --data")
+	case f.readings == "" && f.placement != "":
+		return usageError("--placement is for readings from a file: of a hub's devices the log says what they watch")
+	case f.ackAfter < 0:
+		return usageError("--ack-after is to be a time such as 5m")
+	}
+	return nil
+}
+
+// trial is what a backtest evaluates, and over what.
+type trial struct {
+	*call
+	opts   backtest.Options
+	site   *site.Site    // nil: none
+	others []record.File // of --against
+	labels []incidents.Label
+	ack    time.Duration
+	json   bool
+	one    func(out func(rules.Verdict)) (backtest.Summary, error)
+	both   func(out, outOthers func(rules.Verdict)) (backtest.Summary, error)
+}
 
 func runBacktest(c *call) error {
-	file := c.flags.String("readings", "", "recorded readings, `FILE.csv[.gz]`")
-	rulesDir := c.flags.String("rules", "", "rule file or `DIR` (default: the shipped pack)")
-	siteFile := c.flags.String("site", "", "site `FILE` (default: none, every device is unknown)")
-	placement := c.flags.String("placement", "", "what devices that the site does not know watch, such as dwelling_feeder (default: by their metrics)")
-	against := c.flags.String("against", "", "rule file or `DIR` to compare with, or shipped for the shipped pack")
-	asJSON := c.flags.Bool("json", false, "one JSON object a line")
+	var f backtestFlags
+	f.declare(c)
 	if err := c.parse(0, 0); err != nil {
 		return err
 	}
-	if err := need("readings", *file); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
-	opts := backtest.Options{Placement: *placement, Progress: func(n int64) { fmt.Fprintf(c.stderr, "%d million readings\n", n/1_000_000) }}
-	cat, err := backtestInputs(*rulesDir, *siteFile, &opts)
-	if err != nil {
-		return c.report(err)
+	t := &trial{call: c, ack: f.ackAfter, json: f.json}
+	t.opts.Placement = f.placement
+	t.opts.Progress = func(n int64) { fmt.Fprintf(c.stderr, "%d million readings\n", n/1_000_000) }
+	if f.readings == "" {
+		return t.overHub(f)
 	}
-	in, err := readings.Open(*file, cat)
+	return t.overFile(f)
+}
+
+// overFile runs over recorded readings.
+func (t *trial) overFile(f backtestFlags) error {
+	cat, err := t.inputs(f, nil)
+	if err != nil {
+		return t.report(err)
+	}
+	if err := t.times(f); err != nil {
+		return err
+	}
+	in, err := readings.Open(f.readings, cat)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if *against != "" {
-		return c.compareRules(in, opts, cat, *against, *asJSON)
-	}
-	print := c.printVerdict
-	if *asJSON {
-		print = c.printVerdictJSON
-	}
 	var bad badLines
-	sum, err := backtest.Run(in.Tolerant(bad.note), opts, print)
-	bad.report(c.stderr)
-	if err != nil {
-		return c.report(err)
+	t.one = func(out func(rules.Verdict)) (backtest.Summary, error) {
+		defer bad.report(t.stderr)
+		return backtest.Run(in.Tolerant(bad.note), t.opts, out)
 	}
-	return c.printSummary(sum, *asJSON)
+	t.both = func(out, outOthers func(rules.Verdict)) (backtest.Summary, error) {
+		defer bad.report(t.stderr)
+		sum, _, err := backtest.Both(in.Tolerant(bad.note), t.opts, t.others, out, outOthers)
+		return sum, err
+	}
+	return t.run(f.against != "")
+}
+
+func (t *trial) run(compare bool) error {
+	if compare {
+		return t.compare()
+	}
+	return t.tell()
+}
+
+// inputs reads site and rules, the hub's where it is one and no others are named.
+func (t *trial) inputs(f backtestFlags, hub *logEnds) (*telemetry.Catalogue, error) {
+	if err := t.readSite(f.site, hub); err != nil {
+		return nil, err
+	}
+	cat := telemetry.NewCatalogue(telemetry.LEL{})
+	if t.site != nil {
+		cat = t.site.Catalogue
+	}
+	var err error
+	if t.opts.Rules, err = rulesNamed(f.rules, cat, hub); err != nil {
+		return nil, err
+	}
+	if f.against != "" {
+		t.others, err = rulesNamed(f.against, cat, hub)
+	}
+	return cat, err
+}
+
+func (t *trial) readSite(name string, hub *logEnds) (err error) {
+	switch {
+	case name != "":
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("the site file: %w", err)
+		}
+		t.opts.Site = &record.File{Name: name, Data: data}
+		t.site, err = site.Load(name, data)
+		return err
+	case hub != nil && hub.Site.Name != "":
+		t.site, err = site.Load(hub.Site.Name, hub.Site.Data)
+	}
+	return err
+}
+
+// rulesNamed are the rules that --rules or --against means; empty for the shipped
+// pack.
+func rulesNamed(name string, cat *telemetry.Catalogue, hub *logEnds) ([]record.File, error) {
+	switch {
+	case name == shippedRules || name == "" && hub == nil:
+		return nil, nil
+	case name == hubRules || name == "":
+		return hub.Rules, nil
+	}
+	return checkedRules(cat, name)
+}
+
+func checkedRules(cat *telemetry.Catalogue, path string) ([]record.File, error) {
+	files, err := ruleFiles([]string{path})
+	if err != nil {
+		return nil, err
+	}
+	_, err = rules.Load(cat, files)
+	return files, err
+}
+
+// times reads --from and --to.
+func (t *trial) times(f backtestFlags) error {
+	loc := time.UTC
+	if t.site != nil && t.site.Location != nil {
+		loc = t.site.Location
+	}
+	from, err := moment("from", f.from, loc)
+	if err != nil {
+		return err
+	}
+	to, err := moment("to", f.to, loc)
+	if err != nil {
+		return err
+	}
+	if from != 0 && to != 0 && from >= to {
+		return usageError("--from must lie before --to")
+	}
+	t.opts.From, t.opts.To = from, to
+	return nil
+}
+
+// moment is a flag's time in Unix ms; 0 where it was not given.
+func moment(name, text string, loc *time.Location) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return at.UnixMilli(), nil
+	}
+	for _, layout := range []string{"2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if at, err := time.ParseInLocation(layout, text, loc); err == nil {
+			return at.UnixMilli(), nil
+		}
+	}
+	return 0, usageError(fmt.Sprintf("--%s %q is no time: write 2026-11-24, 2026-11-24T08:00 or 2026-11-24T08:00:00+08:00", name, text))
+}
+
+// forecast is one of the trial's rules' incidents and pages.
+func (t *trial) forecast() *incidents.Forecast {
+	f := &incidents.Forecast{AckAfter: t.ack}
+	if t.site != nil {
+		f.Directory = incidents.FromSite(func() *site.Site { return t.site })()
+	}
+	return f
+}
+
+// failed reports what a run ended with: mistakes bare, for editors to read.
+func (t *trial) failed(err error) error {
+	if errors.Is(err, t.ctx.Err()) && t.ctx.Err() != nil {
+		return err
+	}
+	return t.report(err)
 }
 
 // badLines counts what a recording has that no sensor can have said.
@@ -93,115 +286,4 @@ func (b *badLines) report(w io.Writer) {
 	if b.left > 0 {
 		fmt.Fprintf(w, "%d lines left out, the first: %v\n", b.left, b.first)
 	}
-}
-
-func backtestInputs(rulesDir, siteFile string, opts *backtest.Options) (*telemetry.Catalogue, error) {
-	cat := telemetry.NewCatalogue(telemetry.LEL{})
-	if siteFile != "" {
-		s, err := loadSite(siteFile)
-		if err != nil {
-			return nil, err
-		}
-		data, err := os.ReadFile(siteFile)
-		if err != nil {
-			return nil, err
-		}
-		cat, opts.Site = s.Catalogue, &record.File{Name: siteFile, Data: data}
-	}
-	if rulesDir == "" {
-		return cat, nil
-	}
-	var err error
-	opts.Rules, err = checkedRules(cat, rulesDir)
-	return cat, err
-}
-
-func checkedRules(cat *telemetry.Catalogue, path string) ([]record.File, error) {
-	files, err := ruleFiles([]string{path})
-	if err != nil {
-		return nil, err
-	}
-	_, err = rules.Load(cat, files)
-	return files, err
-}
-
-// backtestLine is one line of `rules backtest --json`.
-type backtestLine struct {
-	Event      rules.Event    `json:"event"`
-	Time       string         `json:"time"`
-	Onset      string         `json:"onset"`
-	Rule       string         `json:"rule"`
-	Hazard     rules.Hazard   `json:"hazard"`
-	Severity   rules.Severity `json:"severity"`
-	Place      string         `json:"place"`
-	Device     string         `json:"device"`
-	Value      *float64       `json:"value"` // null where nothing was measured: unsupervised and fault
-	Likelihood float64        `json:"likelihood"`
-	Cleared    string         `json:"cleared,omitempty"` // of revised alone, which nothing else explains
-}
-
-type summaryLine struct {
-	Event    string               `json:"event"`
-	Readings int64                `json:"readings"`
-	Devices  int                  `json:"devices"`
-	From     string               `json:"from"`
-	To       string               `json:"to"`
-	Raised   map[rules.Hazard]int `json:"raised"`
-}
-
-func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
-
-func (c *call) printVerdictJSON(v rules.Verdict) {
-	l := backtestLine{Event: v.Event, Time: stamp(v.Time), Onset: stamp(v.Onset), Rule: v.Rule, Hazard: v.Hazard, Severity: v.Severity,
-		Place: v.Place, Device: v.Device, Likelihood: v.Likelihood}
-	if measured(v) {
-		l.Value = &v.Value
-	}
-	if v.Event == rules.Revised && v.Cleared != 0 {
-		l.Cleared = stamp(v.Cleared)
-	}
-	_ = json.NewEncoder(c.stdout).Encode(l) // a closed pipe ends the process
-}
-
-// measured reports whether a verdict rests on a number: one about the watching
-// itself does not.
-func measured(v rules.Verdict) bool {
-	return v.Hazard != rules.Unsupervised && v.Hazard != rules.FaultHazard
-}
-
-func (c *call) printVerdict(v rules.Verdict) {
-	who := v.Device
-	if who == "" {
-		who = v.Node
-	}
-	fmt.Fprintf(c.stdout, "%s  %-7s %-15s %-8s  %s  %s", stamp(v.Time), v.Event, v.Hazard, v.Severity, who, v.Rule)
-	switch {
-	case v.Metric == "":
-	case measured(v):
-		fmt.Fprintf(c.stdout, "  %s = %.4g", v.Metric, v.Value)
-	default:
-		fmt.Fprintf(c.stdout, "  %s", v.Metric)
-	}
-	if v.Reason != "" {
-		fmt.Fprintf(c.stdout, "  (%s)", v.Reason)
-	}
-	fmt.Fprintf(c.stdout, "  since %s\n", stamp(v.Onset))
-}
-
-func (c *call) printSummary(s backtest.Summary, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(c.stdout).Encode(summaryLine{"summary", s.Readings, s.Devices, stamp(s.From), stamp(s.To), s.Raised})
-	}
-	fmt.Fprintf(c.stdout, "%d readings of %d devices from %s to %s: ", s.Readings, s.Devices, stamp(s.From), stamp(s.To))
-	if len(s.Raised) == 0 {
-		_, err := fmt.Fprintln(c.stdout, "nothing raised")
-		return err
-	}
-	var parts []string
-	for h, n := range s.Raised {
-		parts = append(parts, fmt.Sprintf("%s %d", h, n))
-	}
-	slices.Sort(parts)
-	_, err := fmt.Fprintf(c.stdout, "raised %s\n", strings.Join(parts, ", "))
-	return err
 }

@@ -3,61 +3,26 @@ package app
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
+	"io"
 	"time"
 
 	"weishao.dev/weishao/incidents"
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/rules/backtest"
-	"weishao.dev/weishao/site"
-	"weishao.dev/weishao/telemetry"
-	"weishao.dev/weishao/telemetry/readings"
-	"weishao.dev/weishao/telemetry/record"
 )
 
-// shippedRules is what --against takes for the pack that comes with the program.
-const shippedRules = "shipped"
-
-// compareRules prints what the rules of opts change against others.
-func (c *call) compareRules(in *readings.Reader, opts backtest.Options, cat *telemetry.Catalogue, against string, asJSON bool) error {
-	var others []record.File
-	if against != shippedRules {
-		var err error
-		if others, err = checkedRules(cat, against); err != nil {
-			return c.report(err)
-		}
-	}
-	before, after, err := forecasts(opts.Site)
+// compare prints what the rules of --rules change against those of --against.
+func (t *trial) compare() error {
+	before, after := t.forecast(), t.forecast()
+	sum, err := t.both(after.Add, before.Add)
 	if err != nil {
-		return c.report(err)
+		return t.failed(err)
 	}
-	var bad badLines
-	sum, _, err := backtest.Both(in.Tolerant(bad.note), opts, others, after.Add, before.Add)
-	bad.report(c.stderr)
-	if err != nil {
-		return c.report(err)
+	d := t.diffOf(sum, before.Incidents(), after.Incidents())
+	if t.json {
+		return d.printJSON(t.stdout)
 	}
-	d := diffOf(sum, before.Incidents(), after.Incidents())
-	if asJSON {
-		return c.printDiffJSON(d)
-	}
-	return c.printDiff(d)
-}
-
-// forecasts of the old and the new rules, at the same site.
-func forecasts(file *record.File) (before, after *incidents.Forecast, err error) {
-	before, after = &incidents.Forecast{}, &incidents.Forecast{}
-	if file == nil {
-		return before, after, nil
-	}
-	s, err := site.Load(file.Name, file.Data)
-	if err != nil {
-		return nil, nil, err
-	}
-	dir := incidents.FromSite(func() *site.Site { return s })()
-	before.Directory, after.Directory = dir, dir
-	return before, after, nil
+	return d.print(t.stdout)
 }
 
 // diffLine is one line of a comparison as JSON. Raised and Onset are those of the
@@ -77,15 +42,6 @@ type diffLine struct {
 	Rule     string         `json:"rule"`
 }
 
-// pagesLine is how many pages something or somebody would have caused or had.
-type pagesLine struct {
-	Event  string `json:"event"` // pages
-	By     string `json:"by"`    // all, hazard, rule, person
-	Name   string `json:"name"`
-	Before int    `json:"before"`
-	After  int    `json:"after"`
-}
-
 type diffSummary struct {
 	Event    string         `json:"event"` // summary
 	Readings int64          `json:"readings"`
@@ -96,30 +52,26 @@ type diffSummary struct {
 }
 
 type diff struct {
-	lines []diffLine
-	pages []pagesLine
-	sum   diffSummary
+	lines  []diffLine
+	report report
+	sum    diffSummary
 }
 
-func diffOf(sum backtest.Summary, before, after []*incidents.Expected) diff {
+func (t *trial) diffOf(sum backtest.Summary, before, after []*incidents.Expected) diff {
 	d := diff{sum: diffSummary{"summary", sum.Readings, sum.Devices, stamp(sum.From), stamp(sum.To),
 		map[string]int{"new": 0, "gone": 0, "earlier": 0, "later": 0, "same": 0}}}
 	for _, one := range incidents.Compare(before, after) {
+		if one.Last() < t.opts.From {
+			continue
+		}
 		l := lineOf(one)
 		d.sum.Counts[l.Event]++
 		d.lines = append(d.lines, l)
 	}
-	for _, by := range []struct {
-		what string
-		of   func(incidents.ExpectedPage) string
-	}{
-		{"all", func(incidents.ExpectedPage) string { return "all" }},
-		{"hazard", func(p incidents.ExpectedPage) string { return string(p.Hazard) }},
-		{"rule", func(p incidents.ExpectedPage) string { return p.Rule }},
-		{"person", func(p incidents.ExpectedPage) string { return p.Person }},
-	} {
-		d.pages = append(d.pages, countPages(by.what, before, after, by.of)...)
+	for _, by := range []string{"all", "hazard", "rule", "person"} {
+		d.report.pages = append(d.report.pages, pagesBy(by, t.opts.From, before, after)...)
 	}
+	d.report.labels = labelled(t.labels, before, after)
 	return d
 }
 
@@ -150,69 +102,35 @@ func lineOf(d incidents.Difference) diffLine {
 	return l
 }
 
-// countPages counts under each name that one of the versions has; a page without a
-// person is nobody's.
-func countPages(what string, before, after []*incidents.Expected, of func(incidents.ExpectedPage) string) []pagesLine {
-	counts := map[string]*pagesLine{}
-	count := func(list []*incidents.Expected, add func(*pagesLine)) {
-		for _, e := range list {
-			for _, p := range e.Pages {
-				name := of(p)
-				if name == "" {
-					continue
-				}
-				if counts[name] == nil {
-					counts[name] = &pagesLine{Event: "pages", By: what, Name: name}
-				}
-				add(counts[name])
-			}
-		}
-	}
-	count(before, func(l *pagesLine) { l.Before++ })
-	count(after, func(l *pagesLine) { l.After++ })
-	var lines []pagesLine
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		lines = append(lines, *counts[name])
-	}
-	return lines
-}
-
-func (c *call) printDiffJSON(d diff) error {
-	enc := json.NewEncoder(c.stdout)
+func (d diff) printJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
 	for _, l := range d.lines {
 		_ = enc.Encode(l) // a closed pipe ends the process
 	}
-	for _, l := range d.pages {
+	for _, l := range d.report.pages {
 		_ = enc.Encode(l)
 	}
+	d.report.labels.printJSON(w)
 	return enc.Encode(d.sum)
 }
 
-func (c *call) printDiff(d diff) error {
+func (d diff) print(w io.Writer) error {
 	for _, l := range d.lines {
 		if l.Event == "same" && l.Before == "" {
 			continue
 		}
-		fmt.Fprintf(c.stdout, "%-7s  %s  %-15s %-8s  %s  %s", l.Event, l.Raised, l.Hazard, l.Severity, l.Device, l.Rule)
+		fmt.Fprintf(w, "%-7s  %s  %-15s %-8s  %s  %s", l.Event, l.Raised, l.Hazard, l.Severity, l.Device, l.Rule)
 		if l.ByS != 0 {
-			fmt.Fprintf(c.stdout, "  by %s, was %s", time.Duration(l.ByS*float64(time.Second)).Round(time.Millisecond), l.Was)
+			fmt.Fprintf(w, "  by %s, was %s", time.Duration(l.ByS*float64(time.Second)).Round(time.Millisecond), l.Was)
 		}
 		if l.Before != "" {
-			fmt.Fprintf(c.stdout, "  was %s", l.Before)
+			fmt.Fprintf(w, "  was %s", l.Before)
 		}
-		fmt.Fprintln(c.stdout)
+		fmt.Fprintln(w)
 	}
-	if len(d.pages) > 0 {
-		fmt.Fprintf(c.stdout, "\n%-40s %8s %8s\n", "pages", "before", "after")
-	}
-	for _, l := range d.pages {
-		fmt.Fprintf(c.stdout, "%-40s %8d %8d\n", fmt.Sprintf("%-8s %s", l.By, l.Name), l.Before, l.After)
-	}
-	if len(d.pages) > 0 {
-		fmt.Fprintln(c.stdout)
-	}
+	d.report.print(w, true)
 	n := d.sum.Counts
-	_, err := fmt.Fprintf(c.stdout, "%d readings of %d devices from %s to %s: %d new, %d gone, %d earlier, %d later, %d the same\n",
+	_, err := fmt.Fprintf(w, "%d readings of %d devices from %s to %s: %d new, %d gone, %d earlier, %d later, %d the same\n",
 		d.sum.Readings, d.sum.Devices, d.sum.From, d.sum.To, n["new"], n["gone"], n["earlier"], n["later"], n["same"])
 	return err
 }

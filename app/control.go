@@ -67,6 +67,7 @@ type control struct {
 	reload func(context.Context) (says string, err error)
 	kick   func(gateway string) // ends its connections
 	push   func(context.Context, pushRequest) (pushReply, error)
+	log    *logDoor
 }
 
 func (c *control) handler() http.Handler {
@@ -77,6 +78,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /revoke", unixsocket.Answer(c.revoke))
 	mux.HandleFunc("POST /reload", unixsocket.Answer(c.again))
 	mux.HandleFunc("POST /gateway-push", unixsocket.Answer(c.push))
+	c.log.handle(mux)
 	return mux
 }
 

@@ -27,7 +27,7 @@ func door(t *testing.T, dir string) *access.Store {
 		t.Fatal(err)
 	}
 	c := &control{access: store, mqtt: func() string { return "tcp://127.0.0.1:1883" }, ca: func() string { return "" }, link: func(code string) string { return "http://hub/sign-in?code=" + code },
-		reload: func(context.Context) (string, error) { return "", errors.New("site.yaml:1:1: no") }, kick: func(string) {}}
+		reload: func(context.Context) (string, error) { return "", errors.New("site.yaml:1:1: no") }, kick: func(string) {}, log: &logDoor{}}
 	server := &http.Server{Handler: c.handler()}
 	go server.Serve(l)
 	t.Cleanup(func() {

@@ -252,3 +252,10 @@ func (h *Hub) reload(ctx context.Context) (string, error) {
 	h.roster.Store(in.site)
 	return "in effect from now on: " + announced(news), nil
 }
+
+// inEffect is what a reload has put into effect, or the start.
+func (h *Hub) inEffect() *inputs {
+	h.files.Lock()
+	defer h.files.Unlock()
+	return h.inputs
+}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"weishao.dev/weishao/rules"
-	"weishao.dev/weishao/rules/backtest"
 	"weishao.dev/weishao/rules/scenario"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
@@ -114,11 +113,11 @@ func runRulesTest(c *call) error {
 	if err := c.parse(1, -1); err != nil {
 		return err
 	}
-	var opts backtest.Options
-	if _, err := backtestInputs(*rulesDir, *siteFile, &opts); err != nil {
+	t := &trial{call: c}
+	if _, err := t.inputs(backtestFlags{rules: *rulesDir, site: *siteFile}, nil); err != nil {
 		return c.report(err)
 	}
-	runner, err := scenario.New(opts.Site, opts.Rules)
+	runner, err := scenario.New(t.opts.Site, t.opts.Rules)
 	if err != nil {
 		return c.report(err)
 	}

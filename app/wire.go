@@ -284,7 +284,10 @@ func (h *Hub) openControl(context.Context) error {
 		return err
 	}
 	c := &control{access: h.access, mqtt: h.gatewaysURL, ca: func() string { return trustee(h.mqttCert) }, link: h.SignInLink, reload: h.Reload, kick: h.server.Kick, push: h.push}
+	stopping, stop := context.WithCancel(context.Background())
+	c.log = &logDoor{h.events, h.incidents, h.inEffect, stopping}
 	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(stop)
 	h.work.parts = append(h.work.parts, part{"control socket", server.Shutdown})
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

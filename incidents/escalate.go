@@ -211,22 +211,16 @@ func (s *Store) advance(t *tx, r *row, dir Directory, c clockState, chain []stri
 				return t.exec("DELETE FROM escalations WHERE incident = ?", r.ID)
 			}
 		}
-		c.step++
 		reached := false
 		for _, person := range p.page {
-			ok, err := s.queue(t, r, dir, c.step, p.round, person, first)
+			ok, err := s.queue(t, r, dir, c.step+1, p.round, person, first)
 			if err != nil {
 				return err
 			}
 			reached = reached || ok
 		}
-		if p.round == c.round {
-			c.paged = append(c.paged, p.page...)
-		} else {
-			c.paged = p.page
-		}
-		c.round, c.last = p.round, p.last
-		if !reached && first && len(p.page) > 0 && (!p.last || c.mode == ModeOnce) {
+		c.take(p)
+		if c.passOver(p, reached) {
 			continue
 		}
 		return t.setClock(r.ID, c, p.wait, reached)

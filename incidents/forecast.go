@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,10 +14,11 @@ const handled = 10 * time.Minute
 
 // Forecast says which incidents verdicts would open and whom they would page first,
 // without a database: for rules that are tried over recordings. It takes it that
-// each page is acknowledged at once, and each incident resolved ten minutes after
+// each incident is acknowledged after the same time, and resolved ten minutes after
 // its hazard is over. The zero value knows no site, and so nobody to page by name.
 type Forecast struct {
-	Directory Directory // nil: pages have no person
+	Directory Directory     // nil: pages have no person
+	AckAfter  time.Duration // until somebody takes it; 0: whoever is paged first does, at once
 	list      []*Expected
 	raised    map[string]*Expected // by verdict
 }
@@ -37,8 +39,8 @@ type Expected struct {
 	holds []string // verdicts
 }
 
-// ExpectedPage is the first page of an incident, or the one for its having become
-// urgent. Escalation is not in it.
+// ExpectedPage is a page of an incident that opened or has become urgent, or one of
+// those that follow until somebody takes it.
 type ExpectedPage struct {
 	At     int64
 	Rule   string
@@ -120,28 +122,50 @@ func (f *Forecast) live(joins []string, at int64) *Expected {
 }
 
 func (f *Forecast) page(e *Expected, v rules.Verdict) {
-	if v.Over || DefaultPolicy().mode(v.Severity) == ModeNone {
+	mode := DefaultPolicy().mode(v.Severity)
+	if v.Over || mode == ModeNone {
 		return
 	}
-	e.Pages = append(e.Pages, ExpectedPage{At: v.Time, Rule: v.Rule, Hazard: v.Hazard, Person: f.first(v)})
+	people := f.escalate(v, mode)
+	if len(people) == 0 {
+		people = []ExpectedPage{{At: v.Time}} // nobody is known
+	}
+	for _, p := range people {
+		p.Rule, p.Hazard = v.Rule, v.Hazard
+		e.Pages = append(e.Pages, p)
+	}
 }
 
-// first is who would be paged: the first of the chain at that moment who can be.
-func (f *Forecast) first(v rules.Verdict) string {
+// escalate goes along the chain as the hub does, until somebody takes the incident.
+func (f *Forecast) escalate(v rules.Verdict, mode Mode) (pages []ExpectedPage) {
 	if f.Directory == nil {
-		return ""
+		return nil
 	}
-	place := v.Place
-	if place == "" {
-		place = v.Node
-	}
-	chain, _ := f.Directory.Chain(place, time.UnixMilli(v.Time))
-	for _, id := range chain {
-		if c, ok := f.Directory.Contact(id); ok && len(c.Channels) > 0 {
-			return id
+	place := cmp.Or(v.Place, v.Node)
+	escalate, repeat := f.Directory.Times(place)
+	c := clockState{mode: mode, round: 1}
+	for at := v.Time; at <= v.Time+f.AckAfter.Milliseconds(); {
+		chain, _ := f.Directory.Chain(place, time.UnixMilli(at))
+		p := planStep(c, chain, orDefault(escalate), orDefault(repeat))
+		if p.done {
+			break
 		}
+		reached := false
+		for _, id := range p.page {
+			if contact, ok := f.Directory.Contact(id); ok && len(contact.Channels) > 0 {
+				pages, reached = append(pages, ExpectedPage{At: at, Person: id}), true
+			}
+		}
+		c.take(p)
+		if reached && (mode == ModeOnce || f.AckAfter == 0) {
+			break
+		}
+		if c.passOver(p, reached) {
+			continue
+		}
+		at += p.wait.Milliseconds()
 	}
-	return ""
+	return pages
 }
 
 func orNode(v rules.Verdict) string {
@@ -175,6 +199,17 @@ func (d Difference) Time() int64 {
 		return d.Before.Raised
 	}
 	return min(d.Before.Raised, d.After.Raised)
+}
+
+// Last is when the last of the two is raised.
+func (d Difference) Last() int64 {
+	switch {
+	case d.Before == nil:
+		return d.After.Raised
+	case d.After == nil:
+		return d.Before.Raised
+	}
+	return max(d.Before.Raised, d.After.Raised)
 }
 
 // Compare pairs the incidents of two forecasts over the same readings: those of one

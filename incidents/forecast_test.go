@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"weishao.dev/weishao/rules"
 )
@@ -71,5 +72,61 @@ func TestCompare(t *testing.T) {
 	const want = "1 gone, 2 3, 4 -2, 11 new, 35 gone"
 	if got := strings.Join(got, ", "); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Until somebody takes it, an incident is paged along the chain, one after another,
+// and then again to all; what pages only once is taken as told.
+func TestForecastEscalates(t *testing.T) {
+	dir := newTown()
+	dir.chain = []string{"a", "b"}
+	at := func(s rules.Severity) rules.Verdict {
+		return raise("a", func(v *rules.Verdict) { v.Time, v.Severity = 10*minute, s })
+	}
+	for _, c := range []struct {
+		ack      time.Duration
+		severity rules.Severity
+		want     string
+	}{
+		{0, rules.Critical, "a 0s"},
+		{90 * time.Second, rules.Critical, "a 0s, b 1m0s"},
+		{3 * time.Minute, rules.Critical, "a 0s, b 1m0s, a 3m0s, b 3m0s"},
+		{time.Hour, rules.Minor, "a 0s"},
+	} {
+		f := Forecast{Directory: dir, AckAfter: c.ack}
+		f.Add(at(c.severity))
+		var got []string
+		for _, p := range f.Incidents()[0].Pages {
+			got = append(got, fmt.Sprint(p.Person, " ", time.Duration(p.At-10*minute)*time.Millisecond))
+		}
+		if got := strings.Join(got, ", "); got != c.want {
+			t.Errorf("%s, taken after %s: got %q, want %q", c.severity, c.ack, got, c.want)
+		}
+	}
+}
+
+// A label finds the incident of its zone and family at its time.
+func TestLabelFound(t *testing.T) {
+	list := []*Expected{expect("z|fire", 1, 2, 10), expect("z|fire", 30, 31, 0), expect("z|gas_leak", 1, 2, 0)}
+	for name, c := range map[string]struct {
+		l    Label
+		want int
+	}{
+		"at its time":      {Label{Hazard: rules.Smoke, Zone: "z", Onset: 5, Opened: 6, Ended: 20}, 0},
+		"later":            {Label{Hazard: rules.Fire, Zone: "z", Onset: 25, Opened: 26, Ended: 40}, 1},
+		"between the two":  {Label{Hazard: rules.Smoke, Zone: "z", Onset: 15, Opened: 16, Ended: 20}, -1},
+		"CO of a fire":     {Label{Hazard: rules.CO, Zone: "z", Onset: 5, Opened: 6, Ended: 20}, 0},
+		"another zone":     {Label{Hazard: rules.Smoke, Zone: "y", Onset: 5, Opened: 6, Ended: 20}, -1},
+		"another hazard":   {Label{Hazard: rules.Overload, Zone: "z", Onset: 5, Opened: 6, Ended: 20}, -1},
+		"its own hazard":   {Label{Hazard: rules.GasLeak, Zone: "z", Onset: 5, Opened: 6}, 2},
+		"a place, no zone": {Label{Hazard: rules.GasLeak, Place: "z", Onset: 5, Opened: 6}, 2},
+	} {
+		want := (*Expected)(nil)
+		if c.want >= 0 {
+			want = list[c.want]
+		}
+		if got := c.l.Found(list); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
 	}
 }

@@ -42,3 +42,20 @@ func planStep(c clockState, chain []string, escalate, repeat time.Duration) plan
 	}
 	return plan{page: chain, round: c.round + 1, last: true, wait: repeat}
 }
+
+// take notes that a step was taken.
+func (c *clockState) take(p plan) {
+	c.step++
+	if p.round == c.round {
+		c.paged = append(c.paged, p.page...)
+	} else {
+		c.paged = p.page
+	}
+	c.round, c.last = p.round, p.last
+}
+
+// passOver says whether the next one is due at once, because in the first round whoever
+// a step was for cannot be reached.
+func (c *clockState) passOver(p plan, reached bool) bool {
+	return !reached && p.round == 1 && len(p.page) > 0 && (!p.last || c.mode == ModeOnce)
+}

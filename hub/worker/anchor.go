@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"weishao.dev/weishao/rules"
@@ -86,19 +87,58 @@ func ReplayFrom(anchors string, first uint64) (e *rules.Engine, from uint64, ok 
 		if a.next < first {
 			continue
 		}
-		b, err := os.ReadFile(a.file)
-		if err != nil {
-			return nil, 0, false, err
-		}
-		next, parts, err := split(b)
-		e := rules.NewEngine()
-		if err == nil {
-			err = e.Restore(parts[0])
-		}
-		if err != nil {
-			return nil, 0, false, fmt.Errorf("%s: %w", a.file, err)
-		}
-		return e, next, true, nil
+		e, from, err := LoadEngine(a.file)
+		return e, from, err == nil, err
 	}
 	return nil, 0, false, nil
+}
+
+// StateAt is the engine with which rules are tried over a log from a moment on (Unix
+// ms of arrival), and the position it reads from: the newest anchor that is as old as
+// that, or the log's first record while that is the first there ever was. Where
+// neither is, it is the oldest anchor that can be used, which is younger; nil where
+// there is none.
+func StateAt(anchors string, first uint64, at int64) (e *rules.Engine, from uint64, err error) {
+	list, err := listAnchors(anchors)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, a := range slices.Backward(list) {
+		if a.next < first {
+			break
+		}
+		older, next, err := LoadEngine(a.file)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rules.ErrSnapshot) {
+			continue // removed meanwhile, or of a program before this one
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		e, from = older, next
+		if e.Arrival() <= at {
+			return e, from, nil
+		}
+	}
+	if first <= 1 {
+		return rules.NewEngine(), 1, nil
+	}
+	return e, from, nil
+}
+
+// LoadEngine takes the rules' state, and the log position that it is to read from,
+// out of a snapshot's file.
+func LoadEngine(file string) (e *rules.Engine, next uint64, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, 0, fmt.Errorf("the rules' snapshot: %w", err)
+	}
+	next, parts, err := split(b)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", file, err)
+	}
+	e = rules.NewEngine()
+	if err := e.Restore(parts[0]); err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", file, err)
+	}
+	return e, next, nil
 }

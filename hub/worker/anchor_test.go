@@ -100,3 +100,37 @@ type collect struct{ into *[]rules.Verdict }
 
 func (c collect) Verdict(v rules.Verdict)       { *c.into = append(*c.into, v) }
 func (c collect) Derived(_ rules.DerivedSample) {}
+
+// Rules are tried from the newest state that is as old as was asked for; where none
+// is, from the oldest there is.
+func TestStateAt(t *testing.T) {
+	w := anchored(t)
+	list, err := listAnchors(w.file + "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrivals := map[uint64]int64{} // of the record that an anchor ends with, by the position after it
+	for rec, err := range w.log.ReadTo(t.Context(), 1, w.log.Last()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		arrivals[rec.Seq+1] = rec.Arrival
+	}
+	for i, a := range list {
+		for at, want := range map[int64]uint64{arrivals[a.next]: a.next, arrivals[a.next] - 1: 1} {
+			if want == 1 && i > 0 {
+				want = list[i-1].next
+			}
+			if e, from, err := StateAt(w.file+"s", 1, at); err != nil || from != want || e.Arrival() > at {
+				t.Errorf("at %d: from %d with a state of %d, %v, want %d", at, from, e.Arrival(), err, want)
+			}
+		}
+	}
+	oldest := list[3].next
+	if e, from, err := StateAt(w.file+"s", oldest, 0); err != nil || from != oldest || e.Arrival() != arrivals[oldest] {
+		t.Errorf("before the log's beginning: from %d, %v, want %d", from, err, oldest)
+	}
+	if e, _, err := StateAt(t.TempDir(), 7, 0); e != nil || err != nil {
+		t.Errorf("nothing was kept, and yet: %v, %v", e, err)
+	}
+}

@@ -65,12 +65,26 @@ func shortPath(path string) (short string, done func(), err error) {
 // ErrNobody says that nobody listens.
 var ErrNobody = errors.New("nobody answers")
 
+// callTimeout bounds a question and its reply.
+const callTimeout = 10 * time.Second
+
 // Call posts a question to a path of the door and reads the reply. What the other side
 // refuses is an error with its text.
 func Call(ctx context.Context, socket, path string, question, reply any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	body, err := Stream(ctx, socket, path, question)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return json.NewDecoder(body).Decode(reply)
+}
+
+// Stream is Call for a reply that may take as long as ctx lasts, as bytes. Close it.
+func Stream(ctx context.Context, socket, path string, question any) (io.ReadCloser, error) {
 	client := http.Client{
-		Timeout: 10 * time.Second,
-		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			short, done, err := shortPath(socket)
 			if err != nil {
 				return nil, err
@@ -79,25 +93,24 @@ func Call(ctx context.Context, socket, path string, question, reply any) error {
 			return new(net.Dialer).DialContext(ctx, "unix", short)
 		}},
 	}
-	defer client.CloseIdleConnections()
 	body, err := json.Marshal(question)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://door"+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w at %s (%w)", ErrNobody, socket, errors.Unwrap(err))
+		return nil, fmt.Errorf("%w at %s (%w)", ErrNobody, socket, errors.Unwrap(err))
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return errors.New(string(bytes.TrimSpace(text)))
+		return nil, errors.New(string(bytes.TrimSpace(text)))
 	}
-	return json.NewDecoder(resp.Body).Decode(reply)
+	return resp.Body, nil
 }
 
 // Answer turns a function into a handler: JSON in, JSON or an error's text out.

@@ -40,6 +40,10 @@ type Options struct {
 	// Interval is how long an unknown device may be expected to be silent, in ms;
 	// 0: 15 min, since recordings say nothing of it.
 	Interval int64
+	// From and To are the times, Unix ms, that a run is about; 0: all. What comes before
+	// From is evaluated too, so that windows, holds and detectors know what they would
+	// know by then, and its verdicts are handed out, but not counted.
+	From, To int64
 	// Until lets time pass on after the last reading, to this Unix ms; 0: the run
 	// ends with the readings.
 	Until    int64
@@ -52,6 +56,27 @@ type Summary struct {
 	Devices  int
 	From, To int64
 	Raised   map[rules.Hazard]int
+}
+
+// progress tells of a long run after each million of readings.
+type progress struct {
+	readings int64
+	tell     func(int64) // nil: nobody
+}
+
+func (p *progress) add(readings int) {
+	const every = 1_000_000
+	before := p.readings / every
+	p.readings += int64(readings)
+	if p.tell != nil && p.readings/every > before {
+		p.tell(p.readings)
+	}
+}
+
+func (s *Summary) note(v rules.Verdict, from int64) {
+	if v.Event == rules.Raise && v.Time >= from {
+		s.Raised[v.Hazard]++
+	}
 }
 
 // Run evaluates readings, which must be in time order but for small disorder,
@@ -93,7 +118,7 @@ func Both(readings iter.Seq2[telemetry.Reading, error], opts Options, others []r
 }
 
 func newRun(opts Options, out func(rules.Verdict)) *run {
-	r := &run{engine: rules.NewEngine(), opts: opts, out: out, known: map[string]*device{}, names: map[string]string{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
+	r := &run{engine: rules.NewEngine(), opts: opts, out: out, done: progress{tell: opts.Progress}, known: map[string]*device{}, names: map[string]string{}, sum: Summary{Raised: map[rules.Hazard]int{}}}
 	if r.opts.Interval == 0 {
 		r.opts.Interval = unknownInterval
 	}
@@ -106,12 +131,24 @@ func newRun(opts Options, out func(rules.Verdict)) *run {
 // end takes what is left in the record that is being filled.
 func (r *run) end() error {
 	if r.sum.Readings == 0 {
-		return errors.New("the file has no readings")
+		return r.nothing()
 	}
-	if err := r.flush(); err != nil || r.opts.Until <= r.rec.Arrival {
+	until := r.opts.Until
+	if r.left > 0 { // the recording goes on
+		until = max(until, r.opts.To)
+	}
+	if err := r.flush(); err != nil || until <= r.rec.Arrival {
 		return err
 	}
-	return r.tickThrough(r.opts.Until)
+	return r.tickThrough(until)
+}
+
+// nothing says why a run has nothing to say.
+func (r *run) nothing() error {
+	if !r.began && r.left == 0 {
+		return errors.New("the file has no readings")
+	}
+	return errors.New("the file has no readings of that time")
 }
 
 type run struct {
@@ -125,6 +162,8 @@ type run struct {
 	rec   record.Record
 	seq   uint64
 	began bool
+	left  int64 // readings after To
+	done  progress
 }
 
 // device is one of the file's devices.
@@ -133,13 +172,17 @@ type device struct {
 	placement string
 	birth     *record.DeviceBirth
 	fresh     bool // birth is in the record that is being filled
+	counted   bool
 	block     record.Readings
 }
 
 func (r *run) reading(rd telemetry.Reading) error {
+	if r.opts.To != 0 && rd.Time > r.opts.To {
+		r.left++
+		return nil
+	}
 	if !r.began {
 		r.began = true
-		r.sum.From = rd.Time
 		if err := r.begin(rd.Time); err != nil {
 			return err
 		}
@@ -164,11 +207,23 @@ func (r *run) reading(rd telemetry.Reading) error {
 		r.rec.Entries = append(r.rec.Entries, &d.block)
 	}
 	d.block.Points = append(d.block.Points, rd.Point)
-	r.sum.To = max(r.sum.To, rd.Time)
-	if r.sum.Readings++; r.opts.Progress != nil && r.sum.Readings%1_000_000 == 0 {
-		r.opts.Progress(r.sum.Readings)
+	r.done.add(1)
+	if rd.Time >= r.opts.From {
+		r.count(d, rd.Time)
 	}
 	return nil
+}
+
+func (r *run) count(d *device, at int64) {
+	if r.sum.Readings == 0 {
+		r.sum.From = at
+	}
+	r.sum.To = max(r.sum.To, at)
+	if !d.counted {
+		d.counted = true
+		r.sum.Devices++
+	}
+	r.sum.Readings++
 }
 
 func (r *run) begin(at int64) error {
@@ -192,7 +247,6 @@ func (r *run) meet(name string) *device {
 	}
 	d := &device{id: id, placement: placement, block: record.Readings{Device: id}, birth: &record.DeviceBirth{Device: id}}
 	r.known[name] = d
-	r.sum.Devices++
 	return d
 }
 
@@ -248,9 +302,7 @@ func (r *run) flush() error {
 
 // Verdict implements rules.Output.
 func (r *run) Verdict(v rules.Verdict) {
-	if v.Event == rules.Raise {
-		r.sum.Raised[v.Hazard]++
-	}
+	r.sum.note(v, r.opts.From)
 	for _, id := range []*string{&v.Device, &v.Place, &v.Zone} {
 		if name, ok := r.names[*id]; ok {
 			*id = name
