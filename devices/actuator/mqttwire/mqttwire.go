@@ -5,7 +5,8 @@
 // it has it says nothing about the plug: give such an actuator a feedback, which is
 // the plug's own state. An input is the last payload on a topic since the connection
 // began: without a retained message, or before the first one, it is an error, and so
-// is a payload that is neither of the two.
+// is a payload that is neither of the two. A plug that dies leaves its last word: with
+// alive, the topic of its last will, what it said counts only while that says online.
 //
 // Wires that name the same broker share a connection, MQTT 3.1.1 with a clean session,
 // which is there while an actuator runs. A connection that is lost is made again with
@@ -23,6 +24,7 @@ import (
 
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/devices/actuator"
+	"weishao.dev/weishao/devices/mqttsensor"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
 )
@@ -65,7 +67,8 @@ type Output struct {
 // Input are the keys of an input.
 type Input struct {
 	Wire  `yaml:",inline"`
-	Field string `yaml:"field"` // of a payload that is a JSON object, such as state
+	Field string          `yaml:"field"` // of a payload that is a JSON object, such as state
+	Alive conf.At[string] `yaml:"alive"` // a topic that says online or offline, such as tele/NAME/LWT; default none
 }
 
 func (w *Wire) fill(at conf.Pos, b *brokers) (*broker, conf.Errors) {
@@ -76,16 +79,20 @@ func (w *Wire) fill(at conf.Pos, b *brokers) (*broker, conf.Errors) {
 	if w.Rest == "" {
 		w.Rest = "OFF"
 	}
-	switch t := w.Topic.V; {
-	case t == "":
+	if w.Topic.V == "" {
 		errs.Add(at, "topic is missing: cmnd/NAME/POWER of Tasmota, zigbee2mqtt/NAME/set/state of Zigbee2MQTT")
-	case strings.ContainsAny(t, "+#\x00") || len(t) > 65535:
-		errs.Add(w.Topic.Pos, "%q is not the topic of one thing", t)
 	}
+	checkTopic(w.Topic, &errs)
 	if w.Act == w.Rest {
 		errs.Add(at, "act and rest are both %q", w.Act)
 	}
 	return b.get(w.Broker, &errs), errs
+}
+
+func checkTopic(t conf.At[string], errs *conf.Errors) {
+	if strings.ContainsAny(t.V, "+#\x00") || len(t.V) > 65535 {
+		errs.Add(t.Pos, "%q is not the topic of one thing", t.V)
+	}
 }
 
 func (o *Output) output(b *brokers, at conf.Pos) (actuator.Output, error) {
@@ -95,8 +102,12 @@ func (o *Output) output(b *brokers, at conf.Pos) (actuator.Output, error) {
 
 func (i *Input) input(b *brokers, at conf.Pos) (actuator.Input, error) {
 	br, errs := i.fill(at, b)
+	checkTopic(i.Alive, &errs)
 	if len(errs) == 0 {
 		br.listen(i.Topic.V)
+		if i.Alive.V != "" {
+			br.listen(i.Alive.V)
+		}
 	}
 	return &input{br, *i}, errs.Err()
 }
@@ -125,9 +136,33 @@ type input struct {
 
 func (i *input) String() string { return i.own.Topic.V + " at " + i.broker.url }
 
-var errNothing = errors.New("nothing has been said on its topic since the connection began")
+var (
+	errNothing = errors.New("nothing has been said on its topic since the connection began")
+	errOffline = errors.New("its last will says that it is offline")
+)
+
+// alive is an error unless the topic of the last will says online.
+func (i *input) alive() error {
+	if i.own.Alive.V == "" {
+		return nil
+	}
+	payload, err := i.broker.last(i.own.Alive.V)
+	if err != nil {
+		return err
+	}
+	switch online, ok := mqttsensor.Online([]byte(payload)); {
+	case !ok:
+		return fmt.Errorf("the payload on %s is neither online nor offline", i.own.Alive.V)
+	case !online:
+		return errOffline
+	}
+	return nil
+}
 
 func (i *input) Get(context.Context) (bool, error) {
+	if err := i.alive(); err != nil {
+		return false, err
+	}
 	payload, err := i.broker.last(i.own.Topic.V)
 	if err != nil {
 		return false, err

@@ -166,7 +166,20 @@ func TestPayloads(t *testing.T) {
 			t.Errorf("%+v: got %v, %v", c, got, err)
 		}
 	}
-	b := &broker{client: mqtt.NewClient(mqtt.NewClientOptions())}
+	// A plug that has died says nothing more: what it said last is no feedback.
+	b := &broker{client: mqtt.NewClient(mqtt.NewClientOptions()), heard: map[string]string{"x": "ON"}}
+	in := &input{b, Input{Wire: Wire{Act: "ON", Rest: "OFF"}}}
+	in.own.Topic.V, in.own.Alive.V = "x", "lwt"
+	for payload, want := range map[string]string{"": "nothing has been said", "Online": "", "Offline": "says that it is offline", `{"state":"online"}`: "", `{"state":"offline"}`: "says that it is offline", "ON": "neither online nor offline"} {
+		if delete(b.heard, "lwt"); payload != "" {
+			b.heard["lwt"] = payload
+		}
+		on, err := in.Get(t.Context())
+		if on != (want == "") || (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, %v, want %q", payload, on, err, want)
+		}
+	}
+	b = &broker{client: mqtt.NewClient(mqtt.NewClientOptions())}
 	if _, err := (&input{b, Input{}}).Get(t.Context()); err != errNothing {
 		t.Errorf("got %v", err)
 	}
