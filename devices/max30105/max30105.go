@@ -32,10 +32,12 @@
 //
 //   - open: less than half of Clean: a diode is dead, or the glass is covered.
 //   - saturated: the median is at the end of the 18 bits.
-//   - stuck: no new samples.
+//   - stuck: no new samples, or the very same counts for ten minutes: the last digits of a
+//     part that works are noise.
 package max30105
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -79,6 +81,7 @@ const (
 	top       = 1<<18 - 1
 	cooled    = 30 * time.Second // away for longer, it has been without supply
 	least     = 3                // samples of which a median is worth something
+	stuck     = 10 * time.Minute // with the same counts
 )
 
 // settings of 0x08 to 0x0d, as they are read back. 0x0b is reserved.
@@ -93,7 +96,7 @@ var settings = []byte{
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	var errs conf.Errors
-	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, 0x57)}
+	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, 0x57), same: devices.Stuck{After: stuck}}
 	switch c := o.Calibration; {
 	case c == nil:
 		errs.Add(o.Pos, "calibration is missing: counts in clean air and counts for each dB/m, found in the chamber that the part sits in")
@@ -121,6 +124,7 @@ type sensor struct {
 	ready        bool
 	began        time.Time // of the warm-up
 	last         time.Time // when it was read last
+	same         devices.Stuck
 }
 
 var (
@@ -142,7 +146,7 @@ func (s *sensor) sample(ctx context.Context, now time.Time) ([]telemetry.Point, 
 			return nil, s.again(err)
 		}
 	}
-	p, err := s.read(ctx)
+	p, err := s.read(ctx, now)
 	if err != nil {
 		return nil, s.again(err)
 	}
@@ -187,7 +191,7 @@ func (s *sensor) setUp(ctx context.Context) error {
 	return nil
 }
 
-func (s *sensor) read(ctx context.Context) (telemetry.Point, error) {
+func (s *sensor) read(ctx context.Context, now time.Time) (telemetry.Point, error) {
 	p := telemetry.Point{Metric: "smoke"}
 	got := make([]byte, len(settings))
 	if err := bus.ReadReg(ctx, s.conn, regFIFO, got); err != nil {
@@ -217,7 +221,20 @@ func (s *sensor) read(ctx context.Context) (telemetry.Point, error) {
 	if err != nil {
 		return p, bus.BadFrame(s.conn, err)
 	}
-	return s.judge(p, ir), nil
+	if p = s.judge(p, ir); s.still(now, data) && p.Quality == telemetry.Good {
+		return telemetry.Point{Metric: p.Metric, Quality: telemetry.Stuck}, nil
+	}
+	return p, nil
+}
+
+// still reports whether all samples have been the same for too long.
+func (s *sensor) still(now time.Time, data []byte) bool {
+	first := data[:size]
+	if !bytes.Equal(data, bytes.Repeat(first, len(data)/size)) {
+		s.same = devices.Stuck{After: stuck} // it moves
+		return false
+	}
+	return s.same.Is(now, first)
 }
 
 // judge says what counts of infra-red light mean.

@@ -100,6 +100,28 @@ func TestWarmUpEnds(t *testing.T) {
 	})
 }
 
+// Counts are noisy in a part that works. The same ones for ten minutes are a part that is
+// stuck, and one that moves again is not; air at the end of the range is no such thing.
+func TestStuck(t *testing.T) {
+	for _, c := range []struct {
+		ir, last int
+		want     telemetry.Quality
+	}{{2000, 2000, telemetry.Stuck}, {2000, 2001, telemetry.Good}, {top, top, telemetry.Saturated}} {
+		synctest.Test(t, func(t *testing.T) {
+			ops := append([]bustest.IO(nil), setUp...)
+			const n = 10*60/2 + 2
+			for i := range n - 1 {
+				ops = append(ops, fifo(byte(12*i%32), 12, c.ir)...)
+			}
+			ops = append(ops, fifo(0, 12, c.last)...)
+			points, err := bustest.Round(t, device(bustest.Play(ops...).Buses()), n)
+			if err != nil || len(points) != n || points[n-1].Quality != c.want {
+				t.Errorf("%d: got %v, %v, want %v", c.last, points[len(points)-1], err, c.want)
+			}
+		})
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	for text, want := range map[string]string{
 		text:                        "",
