@@ -135,7 +135,7 @@ func (p Part) PPM(frame []byte, uploads bool) (ppm, fullScale float64, err error
 	if frame[1] == answer {
 		return tidy(word(2) * p.answers), p.fullScale, nil
 	}
-	if frame[2] != 3 || frame[3] > 3 { // 3 is ppm
+	if frame[2] != 3 || frame[3] > 3 || word(6) == 0 { // 3 is ppm
 		return 0, 0, errUnit
 	}
 	factor := math.Pow10(-int(frame[3]))

@@ -54,6 +54,7 @@ func TestValues(t *testing.T) {
 		{"whole ppm", ZE07CO, true, frame(4, 3, 0, 1, 0x2C, 1, 0xF4), 300, 500, 0},
 		{"µg/m³", ZE07CO, true, frame(4, 4, 1, 0, 37, 0x13, 0x88), 0, 0, bad},
 		{"four decimals", ZE07CO, true, frame(4, 3, 4, 0, 37, 0x13, 0x88), 0, 0, bad},
+		{"no full scale: every value would be at its end", ZE07CO, true, frame(4, 3, 1, 0, 37, 0, 0), 0, 0, bad},
 		{"an answer though it uploads", ZE07CO, true, frame(0x86, 0, 37), 0, 0, bad},
 		{"an upload though it answers", ZE07CO, false, upload(37), 0, 0, bad},
 		{"answer", ZE07CO, false, frame(0x86, 1, 0), 25.6, 500, 0},
