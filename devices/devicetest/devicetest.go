@@ -94,6 +94,23 @@ func (r *Running) Events() []string {
 	return r.events
 }
 
+// Survives breaks a part that works and mends it. The fault q has to be said as soon as
+// it is broken and for as long, and told; then the device works again by itself, and
+// what it measures is returned. How often it was told is for the caller to look at.
+func (r *Running) Survives(q telemetry.Quality, breakIt, mend func()) map[string]telemetry.Point {
+	r.t.Helper()
+	r.Works()
+	breakIt()
+	r.Faulty(q)
+	for len(r.Events()) == 0 {
+		r.Next()
+	}
+	r.Next()
+	r.Faulty(q)
+	mend()
+	return r.Works()
+}
+
 // Next waits for one point of each metric that comes from now on.
 func (r *Running) Next() map[string]telemetry.Point {
 	r.t.Helper()

@@ -81,95 +81,24 @@ func parse(text string) (devices.Device, error) {
 	return o.Device(devices.Info{ID: "d", Interval: 20 * time.Millisecond}, o.Pos, serialline.NewLines())
 }
 
-// stream says frames until stop is called.
-func stream(t *testing.T, port *linetest.Port, frames func(n int) []byte) (stop func()) {
-	t.Helper()
-	quit, done := make(chan bool), make(chan bool)
-	go func() {
-		defer close(done)
-		for n := 0; ; n++ {
-			port.Say(frames(n)...)
-			select {
-			case <-quit:
-				return
-			case <-time.After(15 * time.Millisecond):
-			}
-		}
-	}()
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			close(quit)
-			<-done
-		}
-	}
-	t.Cleanup(stop)
-	return stop
-}
-
 func good(t *testing.T) func(int) []byte {
 	return func(n int) []byte { return made(t, map[int]uint16{7: uint16(n)}) }
 }
 
 func TestDrill(t *testing.T) {
-	for _, c := range []struct {
-		name, text string
-		q          telemetry.Quality
-		bad        func(n int) []byte
-	}{
-		{"silence", "nothing was received", telemetry.NoResponse, func(int) []byte { return nil }},
-		{"short frame", "checksum is wrong", telemetry.BadFrame, func(int) []byte { return made(t, nil)[:20] }},
-		{"wrong checksum", "checksum is wrong", telemetry.BadFrame, func(int) []byte { f := made(t, nil); f[13]++; return f }},
-		{"garbage", "no whole frame", telemetry.BadFrame, func(int) []byte { return []byte{0xFF, 0x42, 0x4D, 0, 20, 1} }},
-		{"another length", "no whole frame", telemetry.BadFrame, func(int) []byte { f := made(t, nil); f[3] = 20; return f }},
-		{"its own error", "reports an error", telemetry.NoResponse, func(int) []byte { return made(t, map[int]uint16{12: 0x9702}) }},
-	} {
-		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
-			t.Parallel()
-			port := linetest.New(t)
-			stop := stream(t, port, good(t))
-			r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
-			r.Works()
-			stop()
-			stop = stream(t, port, c.bad)
-			r.Faulty(c.q)
-			for len(r.Events()) == 0 {
-				r.Next()
-			}
-			r.Next()
-			r.Faulty(c.q)
-			stop()
-			stream(t, port, good(t))
-			if m := r.Works(); m["pm2_5"].Value != 8 {
-				t.Errorf("got %v", m)
-			}
-			if e := r.Events(); len(e) > 2 || !strings.Contains(e[len(e)-1], c.text) { // the change itself may cut a frame
-				t.Errorf("told %q", e)
-			}
-			r.Stop()
-		})
+	bad := func(name, told string, f func() []byte) linetest.Failure {
+		return linetest.Failure{Name: name, Told: told, Fault: telemetry.BadFrame, Frames: func(int) []byte { return f() }}
 	}
-}
-
-func TestUnplugged(t *testing.T) {
-	port := linetest.New(t)
-	stop := stream(t, port, good(t))
-	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
-	r.Works()
-	port.Unplug()
-	r.Faulty(telemetry.NoResponse)
-	for len(r.Events()) == 0 {
-		r.Next()
-	}
-	r.Next()
-	stop()
-	port.Plug()
-	stream(t, port, good(t))
-	r.Works()
-	if e := r.Events(); len(e) != 1 || !strings.Contains(e[0], "the port is gone") {
-		t.Errorf("told %q", e)
-	}
+	linetest.Drill(t, func(t *testing.T, port string) devices.Device { return device(t, port, "warmup: 0s") }, good(t),
+		func(m map[string]telemetry.Point) bool {
+			return m["pm2_5"].Value == 8 && m["pm2_5"].Quality == telemetry.Good
+		},
+		bad("short frame", "checksum is wrong", func() []byte { return made(t, nil)[:20] }),
+		bad("wrong checksum", "checksum is wrong", func() []byte { f := made(t, nil); f[13]++; return f }),
+		bad("garbage", "no whole frame", func() []byte { return []byte{0xFF, 0x42, 0x4D, 0, 20, 1} }),
+		bad("another length", "no whole frame", func() []byte { f := made(t, nil); f[3] = 20; return f }),
+		linetest.Failure{Name: "its own error", Told: "reports an error", Fault: telemetry.NoResponse, Frames: func(int) []byte { return made(t, map[int]uint16{12: 0x9702}) }},
+	)
 }
 
 // It warms up when it is first heard and after silence; full scale is told even so.
@@ -178,15 +107,15 @@ func TestWarmup(t *testing.T) {
 	is := func(q telemetry.Quality) func(map[string]telemetry.Point) bool {
 		return func(m map[string]telemetry.Point) bool { return m["pm2_5"].Quality == q }
 	}
-	stop := stream(t, port, func(n int) []byte { return made(t, map[int]uint16{4: 1000, 7: uint16(n)}) })
+	stop := port.Stream(func(n int) []byte { return made(t, map[int]uint16{4: 1000, 7: uint16(n)}) })
 	r := devicetest.Run(t, device(t, port.Path, "warmup: 400ms"))
 	r.Until("saturated", is(telemetry.Saturated))
 	stop()
-	stop = stream(t, port, good(t))
+	stop = port.Stream(good(t))
 	r.Until("good", is(telemetry.Good))
 	stop()
 	r.Until("silence", is(telemetry.NoResponse))
-	stop = stream(t, port, good(t))
+	stop = port.Stream(good(t))
 	r.Until("warmup", is(telemetry.Warmup))
 	r.Until("good", is(telemetry.Good))
 	stop()
@@ -194,12 +123,12 @@ func TestWarmup(t *testing.T) {
 
 func TestStuck(t *testing.T) {
 	port := linetest.New(t)
-	stop := stream(t, port, func(int) []byte { return made(t, nil) })
+	stop := port.Stream(func(int) []byte { return made(t, nil) })
 	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s\nstuck_after: 300ms"))
 	r.Works()
 	r.Faulty(telemetry.Stuck)
 	stop()
-	stop = stream(t, port, func(int) []byte { return made(t, map[int]uint16{4: 0, 6: 0}) })
+	stop = port.Stream(func(int) []byte { return made(t, map[int]uint16{4: 0, 6: 0}) })
 	r.Works()
 	for end := time.Now().Add(600 * time.Millisecond); time.Now().Before(end); { // clean air keeps still
 		if m := r.Next(); m["pm2_5"].Quality.Fault() {

@@ -86,92 +86,22 @@ func device(t *testing.T, port, more string) devices.Device {
 	return dev
 }
 
-// stream says frames until the returned function is called, which may be twice.
-func stream(t *testing.T, port *linetest.Port, f func(n int) []byte) (stop func()) {
-	t.Helper()
-	quit, done := make(chan bool), make(chan bool)
-	go func() {
-		defer close(done)
-		for n := 0; ; n++ {
-			port.Say(f(n)...)
-			select {
-			case <-quit:
-				return
-			case <-time.After(15 * time.Millisecond):
-			}
-		}
-	}()
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			close(quit)
-			<-done
-		}
-	}
-	t.Cleanup(stop)
-	return stop
-}
-
 func good(n int) []byte { return upload(37) }
 
 func TestDrillOfUploads(t *testing.T) {
-	for _, c := range []struct {
-		name, text string
-		q          telemetry.Quality
-		bad        func(n int) []byte
-	}{
-		{"silence", "nothing was received", telemetry.NoResponse, func(int) []byte { return nil }},
-		{"short frame", "checksum is wrong", telemetry.BadFrame, func(int) []byte { return upload(37)[:6] }},
-		{"wrong checksum", "checksum is wrong", telemetry.BadFrame, func(int) []byte { f := upload(37); f[5] ^= 4; return f }},
-		{"garbage", "no whole frame", telemetry.BadFrame, func(int) []byte { return []byte{0, 0xFF, 0x11, 0x80} }},
-		{"another unit", "another gas", telemetry.BadFrame, func(int) []byte { return frame(4, 4, 1, 0, 37, 0x13, 0x88) }},
-		{"another module", "of another module", telemetry.BadFrame, func(int) []byte { return frame(0x86, 0, 37) }},
-	} {
-		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
-			t.Parallel()
-			port := linetest.New(t)
-			stop := stream(t, port, good)
-			r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
-			r.Works()
-			stop()
-			stop = stream(t, port, c.bad)
-			r.Faulty(c.q)
-			for len(r.Events()) == 0 {
-				r.Next()
-			}
-			r.Next()
-			r.Faulty(c.q)
-			stop()
-			stream(t, port, good)
-			if m := r.Works(); m["co"].Value != 3.7 || m["co"].Quality != telemetry.Good {
-				t.Errorf("got %v", m)
-			}
-			if e := r.Events(); len(e) > 2 || !strings.Contains(e[len(e)-1], c.text) { // the change itself may cut a frame
-				t.Errorf("told %q", e)
-			}
-			r.Stop()
-		})
+	bad := func(name, told string, f func() []byte) linetest.Failure {
+		return linetest.Failure{Name: name, Told: told, Fault: telemetry.BadFrame, Frames: func(int) []byte { return f() }}
 	}
-}
-
-func TestUnplugged(t *testing.T) {
-	port := linetest.New(t)
-	stop := stream(t, port, good)
-	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s"))
-	r.Works()
-	port.Unplug()
-	r.Faulty(telemetry.NoResponse)
-	for len(r.Events()) == 0 {
-		r.Next()
-	}
-	stop()
-	port.Plug()
-	stream(t, port, good)
-	r.Works()
-	if e := r.Events(); len(e) != 1 || !strings.Contains(e[0], "the port is gone") {
-		t.Errorf("told %q", e)
-	}
+	linetest.Drill(t, func(t *testing.T, port string) devices.Device { return device(t, port, "warmup: 0s") }, good,
+		func(m map[string]telemetry.Point) bool {
+			return m["co"].Value == 3.7 && m["co"].Quality == telemetry.Good
+		},
+		bad("short frame", "checksum is wrong", func() []byte { return upload(37)[:6] }),
+		bad("wrong checksum", "checksum is wrong", func() []byte { f := upload(37); f[5] ^= 4; return f }),
+		bad("garbage", "no whole frame", func() []byte { return []byte{0, 0xFF, 0x11, 0x80} }),
+		bad("another module", "of another module", func() []byte { return frame(0x86, 0, 37) }),
+		bad("another unit", "another gas", func() []byte { return frame(4, 4, 1, 0, 37, 0x13, 0x88) }),
+	)
 }
 
 func is(q telemetry.Quality) func(map[string]telemetry.Point) bool {
@@ -180,27 +110,27 @@ func is(q telemetry.Quality) func(map[string]telemetry.Point) bool {
 
 func TestWarmupAndFullScale(t *testing.T) {
 	port := linetest.New(t)
-	stop := stream(t, port, func(int) []byte { return upload(5000) })
+	stop := port.Stream(func(int) []byte { return upload(5000) })
 	r := devicetest.Run(t, device(t, port.Path, "warmup: 500ms"))
 	r.Until("saturated though it warms up", is(telemetry.Saturated))
 	stop()
-	stop = stream(t, port, good)
+	stop = port.Stream(good)
 	r.Until("good", is(telemetry.Good))
 	stop()
 	r.Until("silence", is(telemetry.NoResponse))
-	stream(t, port, good)
+	port.Stream(good)
 	r.Until("warmup", is(telemetry.Warmup))
 	r.Until("good", is(telemetry.Good))
 }
 
 func TestStuck(t *testing.T) {
 	port := linetest.New(t)
-	stop := stream(t, port, good)
+	stop := port.Stream(good)
 	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s\nstuck_after: 300ms"))
 	r.Works()
 	r.Faulty(telemetry.Stuck)
 	stop()
-	stream(t, port, func(int) []byte { return upload(0) })
+	port.Stream(func(int) []byte { return upload(0) })
 	r.Works()
 	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); { // clean air keeps still
 		if m := r.Next(); m["co"].Quality.Fault() {

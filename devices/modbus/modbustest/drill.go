@@ -36,16 +36,7 @@ func Drill(t *testing.T, slave Slave, device func(t *testing.T, port string) dev
 func drill(t *testing.T, line *Line, dev devices.Device, q telemetry.Quality, text string, breakIt, mend func()) {
 	t.Helper()
 	r := devicetest.Run(t, dev)
-	r.Works()
-	breakIt()
-	r.Faulty(q)
-	for len(r.Events()) == 0 {
-		r.Next()
-	}
-	r.Next()
-	r.Faulty(q)
-	mend()
-	r.Works()
+	r.Survives(q, breakIt, mend)
 	if e := r.Events(); len(e) != 1 || !strings.Contains(e[0], text) || !strings.Contains(e[0], line.Path) {
 		t.Errorf("told %q, want one event with %q", e, text)
 	}
