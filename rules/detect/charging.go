@@ -6,7 +6,9 @@ import "math"
 // circuit. Where it sits decides how: on a socket of a corridor, a stair light
 // or a meter box nothing else belongs that holds a charger's power, so the load
 // is judged by itself (socket.go); on a dwelling's feeder a charger is one of
-// many loads and is looked for among their edges (feeder.go).
+// many loads and is looked for among their edges (feeder.go) where the meter has
+// power factor or reactive power, and by what it adds to the floor (climb.go)
+// where it has not.
 
 // Inputs of the charging detector, as in Kinds.
 const (
@@ -43,19 +45,22 @@ type meter struct {
 	Value [5]float64
 }
 
-// chargingDetector is a meter and one of two watchers; the other is nil. A shed's
-// socket is watched for charges that go wrong besides (shed.go).
+// chargingDetector is a meter and one of three watchers; the others are nil. A
+// feeder is watched by climb until the meter tells power factor or reactive
+// power, and by house from then on. A shed's socket is watched for charges that
+// go wrong besides (shed.go).
 type chargingDetector struct {
 	m      meter
 	socket *socketState
 	house  *feederState
+	climb  *climbState
 	shed   *shedState
 }
 
 func newCharging(placement string, _ float64) Detector {
 	switch placement {
 	case "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder":
-		return &chargingDetector{house: &feederState{}}
+		return &chargingDetector{climb: &climbState{}}
 	}
 	d := &chargingDetector{socket: &socketState{}}
 	if placement == "bike_shed" {
@@ -79,10 +84,14 @@ func (d *chargingDetector) Observe(input int, t int64, v float64) {
 			d.watts(t, m.estimate())
 		}
 	case chargeFactor, chargeReactive:
-		if d.house != nil {
-			if n, ok := m.nonActive(input); ok {
-				d.house.nonActive(n)
+		n, ok := m.nonActive(input)
+		switch {
+		case !ok:
+		case d.socket == nil:
+			if d.house == nil {
+				d.house, d.climb = &feederState{}, nil
 			}
+			d.house.nonActive(n)
 		}
 	}
 }
@@ -113,7 +122,11 @@ func (m *meter) nonActive(input int) (float64, bool) {
 }
 
 func (d *chargingDetector) watts(t int64, v float64) {
-	if d.house != nil {
+	switch {
+	case d.climb != nil:
+		d.climb.observe(t, v)
+		return
+	case d.house != nil:
 		d.house.observe(t, v)
 		return
 	}
@@ -134,16 +147,22 @@ func (d *chargingDetector) Gap(input int, t int64) {
 	if m.Known[chargePower] || m.Known[chargeCurrent] && input != chargePower {
 		return
 	}
-	if d.house != nil {
+	switch {
+	case d.climb != nil:
+		d.climb.gap()
+	case d.house != nil:
 		d.house.gap(t)
-	} else {
+	default:
 		d.socket.gap(t)
 	}
 }
 
 // Wake is when a load that is on and silent will have held long enough.
 func (d *chargingDetector) Wake() int64 {
-	if d.house != nil {
+	switch {
+	case d.climb != nil:
+		return 0 // what does not move does not climb
+	case d.house != nil:
 		return d.house.wake()
 	}
 	at := d.socket.wake()
@@ -156,7 +175,10 @@ func (d *chargingDetector) Wake() int64 {
 }
 
 func (d *chargingDetector) Advance(t int64) {
-	if d.house != nil {
+	switch {
+	case d.climb != nil:
+		return
+	case d.house != nil:
 		d.house.advance(t)
 		return
 	}
@@ -169,10 +191,12 @@ func (d *chargingDetector) Advance(t int64) {
 // Output: likelihood, energy in Wh since the session's start, power in W of what
 // is taken for a charger, stage; in a shed trouble.
 func (d *chargingDetector) Output(i int) (float64, bool) {
-	if d.house != nil {
-		if i == chargeTrouble {
-			return 0, false
-		}
+	switch {
+	case d.socket == nil && i == chargeTrouble:
+		return 0, false
+	case d.climb != nil:
+		return d.climb.output(i)
+	case d.house != nil:
 		return d.house.output(i)
 	}
 	if i == chargeTrouble {
@@ -186,14 +210,6 @@ func (d *chargingDetector) Output(i int) (float64, bool) {
 
 func (d *chargingDetector) Clone() Detector {
 	c := &chargingDetector{}
-	if d.house != nil {
-		c.house = &feederState{}
-	} else {
-		c.socket = &socketState{}
-	}
-	if d.shed != nil {
-		c.shed = &shedState{}
-	}
 	c.CopyFrom(d)
 	return c
 }
@@ -201,19 +217,31 @@ func (d *chargingDetector) Clone() Detector {
 func (d *chargingDetector) CopyFrom(from Detector) {
 	o := from.(*chargingDetector)
 	d.m = o.m
-	if d.house != nil {
-		*d.house = *o.house
-	} else {
-		*d.socket = *o.socket
-	}
-	if d.shed != nil {
-		*d.shed = *o.shed
+	copyState(&d.socket, o.socket)
+	copyState(&d.house, o.house)
+	copyState(&d.climb, o.climb)
+	copyState(&d.shed, o.shed)
+}
+
+// copyState makes *to a copy of from, in the place that it has.
+func copyState[T any](to **T, from *T) {
+	switch {
+	case from == nil:
+		*to = nil
+	case *to == nil:
+		c := *from
+		*to = &c
+	default:
+		**to = *from
 	}
 }
 
 func (d *chargingDetector) AppendState(b []byte) []byte {
 	b = appendState(b, 1, &d.m)
-	if d.house != nil {
+	switch {
+	case d.climb != nil:
+		return appendState(b, 'c', d.climb)
+	case d.house != nil:
 		return appendState(b, 'f', d.house)
 	}
 	b = appendState(b, 's', d.socket)
@@ -228,8 +256,13 @@ func (d *chargingDetector) LoadState(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.house != nil {
-		return loadState(b, 'f', d.house)
+	if d.socket == nil {
+		if len(b) > 0 && b[0] == 'f' {
+			d.house, d.climb = &feederState{}, nil
+			return loadState(b, 'f', d.house)
+		}
+		d.house, d.climb = nil, &climbState{}
+		return loadState(b, 'c', d.climb)
 	}
 	if b, err = loadState(b, 's', d.socket); err != nil || d.shed == nil {
 		return b, err

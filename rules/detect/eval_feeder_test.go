@@ -123,7 +123,7 @@ func measureHouseholds(t testing.TB) (curve []onCurve) {
 		days += float64(h.rows[len(h.rows)-1].t-h.rows[0].t) / 86400_000
 		houses = append(houses, h)
 	}
-	for _, threshold := range []float64{0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8} {
+	for _, threshold := range []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9} {
 		c := onCurve{threshold: threshold}
 		for _, h := range houses {
 			c.add(flags(h.rows, "dwelling_feeder", spoil{}, threshold), h.sessions)

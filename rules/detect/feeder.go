@@ -2,9 +2,9 @@ package detect
 
 import "math"
 
-// On a dwelling's feeder a charger is one of many loads. What can be followed is
-// edges: a load that switches on lifts the total by its power and, where the
-// meter has power factor, by its non-active volt-amperes; one that switches off
+// On a dwelling's feeder a charger is one of many loads. Where the meter has power
+// factor or reactive power, edges can be followed: a load that switches on lifts
+// the total by its power and its non-active volt-amperes; one that switches off
 // lowers it by the same. So the feeder is cut into plateaus and the edges
 // between them; each edge up opens a load, an edge down closes the open load
 // that fits best. What stays open long enough is weighed:
@@ -17,10 +17,7 @@ import "math"
 //     steps, where a charger works evenly;
 //   - with correction it lies at 0.92–0.985 like any good supply, but a supply
 //     that draws 300 W and more for half an hour without working in steps is
-//     seldom anything else;
-//   - without power factor only shape is left: an hour's hold and a climb like a
-//     battery's voltage. That finds half the sessions among too many others, so
-//     the likelihood stays at 0.65 at most, below what the shipped rule raises on.
+//     seldom anything else.
 const (
 	feederLoads  = 12
 	feederCalm   = 8         // readings of a plateau that tell its unrest
@@ -33,7 +30,6 @@ const (
 	feederLong   = 12 * 3600 // s: no charger is on for longer
 	feederGapFor = 1800_000  // ms: after a longer silence loads are forgotten
 	feederLowFor = 30_000    // ms below what a load needs: it is off
-	feederShape  = 3600_000  // ms: a load without power factor is judged by shape after an hour
 )
 
 // load is one open edge of the feeder.
@@ -43,11 +39,9 @@ type load struct {
 	Power  float64 // W of the edge
 	Before float64 // var of the feeder before the edge
 	Non    float64 // var of the edge
-	NonN   float64 // readings that told Non; 0: the meter does not
+	NonN   float64 // readings that told Non; 0: none yet
 	Sealed bool    // another edge came since: Non is final
 	Climb  float64 // W by which the feeder drifted up on plateaus since
-	Doubt  float64 // variance of Climb, W²
-	Seen   float64 // minutes of plateaus that Climb was seen over
 	Rough  float64 // W: least unrest of a plateau since; 0: none was long enough
 	Low    int64   // since when the feeder draws less than this load needs; 0: it does not
 	Energy float64 // Wh
@@ -186,12 +180,9 @@ func (s *feederState) drift(at int64) {
 		return
 	}
 	climb := float64(p.slope() * minutes)
-	sigma := float64(p.error(max(s.Noise, 1)) * minutes)
 	for i := range s.Loads {
 		if l := &s.Loads[i]; l.Since != 0 && l.Ended == 0 {
 			l.Climb += climb
-			l.Doubt += float64(sigma * sigma)
-			l.Seen += minutes
 		}
 	}
 }
@@ -302,10 +293,10 @@ func (l *load) score(t int64) float64 {
 	if l.Power < feederLeast || l.Power > feederMost {
 		return 0
 	}
-	held := float64(t - l.Since)
 	if l.NonN == 0 {
-		return float64(0.3*share(held, feederFull)) + float64(0.35*share(held, feederShape)*l.climbs())
+		return 0
 	}
+	held := float64(t - l.Since)
 	factor := l.Power / math.Sqrt(float64(l.Power*l.Power)+float64(l.Non*l.Non))
 	return float64(l.byFactor(factor)*share(held, feederFull)) * l.calm()
 }
@@ -318,19 +309,6 @@ func (l *load) calm() float64 {
 		return 0.5
 	}
 	return share(float64(0.03*l.Power)+3-l.Rough, float64(0.015*l.Power)+1)
-}
-
-// climbs says how surely the feeder has climbed under the load as a battery's
-// voltage climbs: by 1–15 % of its power an hour.
-func (l *load) climbs() float64 {
-	if l.Seen < 20 {
-		return 0
-	}
-	hourly := l.Climb / l.Seen * 60 / l.Power
-	if hourly < 0.01 || hourly > 0.25 {
-		return 0
-	}
-	return share(l.Climb/math.Sqrt(l.Doubt+1)-1, 2)
 }
 
 // byFactor weighs a load by the power factor of its edge.

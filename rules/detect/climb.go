@@ -1,0 +1,366 @@
+package detect
+
+import (
+	"math"
+	"slices"
+)
+
+// A feeder whose meter has no power factor is judged by shape. Loads come and go,
+// but while a charger is on the dwelling never falls below what it drew before
+// plus the charger; and that floor climbs in a straight line, by some percent of
+// the charger's power an hour, as the battery's voltage does. Lamps and heaters
+// hold, motors fall after their start, screens and computers leave no line.
+//
+// So every five minutes a line is laid under the last three quarters of an hour
+// to hour and a half (their lower convex hull), and asked:
+//
+//   - do readings lie on it, for minutes on end, and scatter no more than the
+//     meter's noise does, and are few readings just beside it? A line that readings lie on by
+//     chance has as many beside it;
+//   - does it climb, surely, and as a battery does?
+//   - is there one step up since which the floor never fell back, and which
+//     accounts for all that the line stands above what was before it?
+//
+// The likelihood is the product of the answers, each between 0 and 1, and the
+// load keeps the most it had until the floor falls back.
+const (
+	climbMinutes = 90     // minute means that are kept
+	climbFloors  = 96     // five-minute minima that are kept: 8 h
+	climbBin     = 5      // minutes of a minimum
+	climbBefore  = 15     // minima (75 min) that tell what was before a step: a refrigerator's cycle
+	climbHeld    = 8      // minima (40 min) that a step must have held
+	climbRun     = 5      // minutes on the line on end that count
+	climbLeast   = 55.0   // W of a charger
+	climbMost    = 720.0  // W
+	climbNoise   = 1.5    // W: no house is quieter
+	climbGap     = 1800e3 // ms: after a longer silence it begins anew
+)
+
+// climbState is the plain state of a watched feeder with power alone.
+type climbState struct {
+	Known bool
+	Last  int64   // Unix ms
+	Value float64 // W, held since Last
+	Sum   float64 // W·ms of the minute that Last is in
+
+	Minute  [climbMinutes]float32 // ring of minute means, W
+	Minutes int64                 // taken since it began
+	Floor   [climbFloors]float32  // ring of the least of each five minutes, W
+	Low     float32               // of the present five
+
+	Noise float64 // least unrest between minutes seen lately, share of the power
+	Step  float64 // W: least difference between minutes seen lately
+
+	Load climbLoad
+}
+
+// climbLoad is the load most like a charger that is on. Score 0: there is none.
+type climbLoad struct {
+	Score  float64
+	Since  int64   // Unix ms
+	Before float64 // W of the dwelling before it
+	Lift   float64 // W by which the line stands above that
+	Climb  float64 // share of Lift an hour
+	On     float64 // minutes on the line
+}
+
+func (s *climbState) observe(t int64, v float64) {
+	if s.Known && t < s.Last {
+		return
+	}
+	if s.Last == 0 || t-s.Last > climbGap {
+		*s = climbState{Noise: s.Noise, Step: s.Step, Last: t}
+	} else {
+		s.hold(t)
+	}
+	s.Known, s.Value = true, v
+}
+
+// hold lets the last reading stand until t and closes the minutes that end in it.
+func (s *climbState) hold(t int64) {
+	for s.Last < t {
+		end := min((s.Last/60_000+1)*60_000, t)
+		s.Sum += float64(s.Value * float64(end-s.Last))
+		if end%60_000 == 0 {
+			s.minute(s.Sum / 60_000)
+			s.Sum = 0
+		}
+		s.Last = end
+	}
+}
+
+func (s *climbState) minute(v float64) {
+	s.Minute[s.Minutes%climbMinutes] = float32(v)
+	if s.Minutes%climbBin == 0 || float32(v) < s.Low {
+		s.Low = float32(v)
+	}
+	s.Minutes++
+	if s.Minutes%climbBin != 0 {
+		return
+	}
+	s.Floor[(s.Minutes/climbBin-1)%climbFloors] = s.Low
+	l := &s.Load
+	if l.Score > 0 && max(s.floor(0), s.floor(1)) < l.Before+float64(0.6*l.Lift) {
+		*l = climbLoad{}
+	}
+	s.judge()
+}
+
+// floor is the least power of five minutes, 0 being the newest.
+func (s *climbState) floor(back int64) float64 {
+	return float64(s.Floor[(s.Minutes/climbBin-1-back)%climbFloors])
+}
+
+// floors is how many of them there are.
+func (s *climbState) floors() int64 { return min(s.Minutes/climbBin, climbFloors) }
+
+// judge looks for a charger's line under the last minutes.
+func (s *climbState) judge() {
+	if s.floors() < climbHeld+climbBefore+1 {
+		return
+	}
+	var all [climbMinutes]float64
+	n := int(min(s.Minutes, climbMinutes))
+	for i := range n {
+		all[i] = float64(s.Minute[(s.Minutes-int64(n-i))%climbMinutes])
+	}
+	level := s.unrest(all[n-45 : n])
+	steps, some := s.steps()
+	if !some {
+		return
+	}
+	tol := max(climbNoise, 2.5*s.Noise*level, 0.6*s.Step)
+	for _, window := range [...]int{45, 60, 90} {
+		if n >= window {
+			s.lines(all[n-window:n], tol, &steps)
+		}
+	}
+}
+
+// unrest learns the meter's noise and steps from the quietest minutes lately, and
+// gives the lower quartile of the power.
+func (s *climbState) unrest(x []float64) float64 {
+	var buf [climbMinutes]float64
+	d := buf[:len(x)-1]
+	for i := range d {
+		d[i] = math.Abs(x[i+1] - x[i])
+	}
+	slices.Sort(d)
+	third := d[len(d)/3] / 0.61 // a third of normal differences are below 0.61 sigma
+	step := 0.0
+	for _, v := range d {
+		if v > 1e-3 {
+			step = v
+			break
+		}
+	}
+	y := buf[:len(x)]
+	copy(y, x)
+	slices.Sort(y)
+	level := y[len(y)/4]
+	s.Noise = least(s.Noise, third/max(level, 20))
+	s.Step = least(s.Step, step)
+	return level
+}
+
+// least follows the smallest value that is above 0, and forgets it within days.
+func least(old, v float64) float64 {
+	if v > 0 && (old == 0 || v < old) {
+		return v
+	}
+	return old * 1.0005
+}
+
+// step is a place where the floor may have risen for good: what it never fell
+// below since, what was least before it, within a refrigerator's cycle and within
+// hours, and by how much it rose.
+type step struct{ since, before, lowest, jump float64 }
+
+// steps looks at every place far enough back; some is false when the floor does
+// not stand a charger's power above what was before at any of them.
+func (s *climbState) steps() (list [climbFloors]step, some bool) {
+	n := s.floors()
+	lowest := math.Inf(1)
+	for k := n - climbBefore - 1; k > 0; k-- {
+		p := &list[k]
+		p.before = math.Inf(1)
+		for i := k + 1; i <= k+climbBefore; i++ {
+			p.before = min(p.before, s.floor(i))
+		}
+		// A power cut is not what the dwelling draws.
+		if v := s.floor(k + climbBefore); v > 0.3*p.before {
+			lowest = min(lowest, v)
+		}
+		p.lowest = min(p.before, lowest)
+	}
+	deepest, second := math.Inf(1), math.Inf(1)
+	for k := int64(1); k < n-climbBefore; k++ {
+		if v := s.floor(k - 1); v < deepest {
+			deepest, second = v, deepest
+		} else {
+			second = min(second, v)
+		}
+		p := &list[k]
+		p.since = second // one dip is no end
+		if k >= 2 {
+			p.jump = min(s.floor(k-1), s.floor(k-2)) - s.floor(k+1)
+		}
+		if k >= climbHeld && p.jump >= 0.4*climbLeast && p.since >= p.lowest+float64(0.7*climbLeast) {
+			some = true
+		} else {
+			p.since = 0
+		}
+	}
+	return list, some
+}
+
+// lines tries the lines that lie under the readings: those between corners of the
+// lower convex hull, after dips of up to two minutes are filled.
+func (s *climbState) lines(x []float64, tol float64, steps *[climbFloors]step) {
+	var buf [climbMinutes]float64
+	y := fillDips(buf[:len(x)], x)
+	var corners [climbMinutes]int
+	hull := corners[:0]
+	for i := range y {
+		for len(hull) >= 2 {
+			a, b := hull[len(hull)-2], hull[len(hull)-1]
+			if float64((y[b]-y[a])*float64(i-a)) < float64((y[i]-y[a])*float64(b-a)) {
+				break
+			}
+			hull = hull[:len(hull)-1]
+		}
+		hull = append(hull, i)
+	}
+	for p, i := range hull {
+		for _, j := range hull[p+1:] {
+			if j-i >= len(x)/4 && y[j] > y[i] {
+				s.try(x, support{At: y[i], Slope: (y[j] - y[i]) / float64(j-i), From: float64(i)}, tol, steps)
+			}
+		}
+	}
+}
+
+// fillDips is x with dips of up to two minutes filled: a charger looks at its
+// battery now and then.
+func fillDips(y, x []float64) []float64 {
+	for i := range y {
+		y[i] = math.Inf(1)
+		for j := max(0, i-2); j <= i; j++ {
+			top := x[j]
+			for _, v := range x[j+1 : min(len(x), j+3)] {
+				top = max(top, v)
+			}
+			y[i] = min(y[i], top)
+		}
+	}
+	return y
+}
+
+// support is a line: At at minute From, and Slope in W a minute.
+type support struct{ At, Slope, From float64 }
+
+func (l support) at(minute float64) float64 { return l.At + float64(l.Slope*(minute-l.From)) }
+
+// onLine is how readings lie about a line.
+type onLine struct {
+	on    float64 // minutes on it in runs of at least climbRun
+	near  float64 // minutes beside it: within three tolerances
+	below float64 // minutes below it
+	fit   line    // of those on it
+}
+
+func (l support) look(x []float64, tol float64) (o onLine) {
+	run := 0.0
+	for i, v := range x {
+		off := v - l.at(float64(i))
+		if math.Abs(off) <= tol {
+			o.fit.add(float64(i), v)
+			run++
+			continue
+		}
+		if run >= climbRun {
+			o.on += run
+		}
+		run = 0
+		if math.Abs(off) <= 3*tol {
+			o.near++
+		}
+		if off < -tol {
+			o.below++
+		}
+	}
+	if run >= climbRun {
+		o.on += run
+	}
+	return o
+}
+
+// try fits a line to what lies on it and weighs it with every step that it can
+// have begun with.
+func (s *climbState) try(x []float64, l support, tol float64, steps *[climbFloors]step) {
+	o := l.look(x, tol)
+	for range 3 {
+		if o.fit.N < 8 || o.fit.spread() <= 0 {
+			return
+		}
+		l = support{At: o.fit.Y / o.fit.N, Slope: o.fit.slope(), From: o.fit.X / o.fit.N}
+		o = l.look(x, tol)
+	}
+	if o.on <= 8 || l.Slope <= 0 || o.fit.N < 8 {
+		return
+	}
+	variance := o.fit.about()
+	straight := share(o.on-8, 20) * share(1-o.near/o.on, 1) * share(1-o.below/5, 1) *
+		share(0.58-math.Sqrt(variance)/tol, 0.2) * // even between the tolerances is 0.58
+		share(l.Slope/o.fit.error(math.Sqrt(variance+0.3))-2, 3)
+	if straight <= s.Load.Score {
+		return
+	}
+	for k := climbHeld; k < len(steps); k++ {
+		p := &steps[k]
+		if p.since == 0 {
+			continue
+		}
+		s.weigh(l, o.on, straight, tol, l.at(float64(max(0, len(x)-climbBin*k))), int64(k), p)
+	}
+}
+
+// weigh takes the line for the load if it is more like a charger than what was
+// found so far. begun is the line where the load or the window began, W.
+func (s *climbState) weigh(l support, on, straight, tol, begun float64, k int64, p *step) {
+	for _, before := range [...]float64{p.before, p.lowest} {
+		lift := begun - before
+		if lift < climbLeast || lift > climbMost || p.since < before+float64(0.7*lift) {
+			continue
+		}
+		if before < p.before && begun > p.before+float64(0.7*lift) {
+			continue // nothing that was on before went off since
+		}
+		climb := 60 * l.Slope / lift
+		score := straight * share(lift-60, 40) * share(lift/tol-10, 20) *
+			share(1.15-math.Abs(p.jump/lift-1), 0.8) *
+			share(climb-0.01, 0.01) * share(0.2-climb, 0.05)
+		if score > s.Load.Score {
+			s.Load = climbLoad{Score: score, Since: s.Last/60_000*60_000 - climbBin*60_000*k, Before: before, Lift: lift, Climb: climb, On: on}
+		}
+	}
+}
+
+func (s *climbState) gap() { s.Known = false }
+
+// output is the likelihood, energy in Wh, power in W and stage of the load.
+func (s *climbState) output(i int) (float64, bool) {
+	l := &s.Load
+	if l.Score == 0 {
+		return 0, s.Known
+	}
+	switch i {
+	case 0:
+		return l.Score, s.Known
+	case 1:
+		return max(0, float64(l.Lift*float64(s.Last-l.Since))/3600_000), s.Known
+	case 2:
+		return l.Lift, s.Known
+	}
+	return stageBulk, s.Known
+}
