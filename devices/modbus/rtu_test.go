@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -127,9 +128,10 @@ func TestACoilGoesAheadOfPolls(t *testing.T) {
 	line, b := modbustest.New(t), buses()
 	var on atomic.Bool
 	var polls, before atomic.Int32
-	hold := make(chan bool)
+	begun, hold := make(chan bool), make(chan bool)
 	line.Put(1, func(q []byte) []byte {
 		if polls.Add(1) == 1 {
+			close(begun)
 			<-hold
 		}
 		return []byte{4, 2, 0, 1}
@@ -152,12 +154,10 @@ func TestACoilGoesAheadOfPolls(t *testing.T) {
 	for range 8 {
 		go func() { _, err := meter.Registers(t.Context(), ReadInput, 0, 1); done <- err }()
 	}
-	for polls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-begun
 	go func() { done <- relay.SetCoil(t.Context(), 3, true) }()
 	for meter.bus.(*rtu).line.Waiting() < 8 {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	close(hold)
 	for range 9 {
@@ -186,9 +186,11 @@ func TestANoisyLineIsToldSo(t *testing.T) {
 	quiet := make(chan bool)
 	go func() {
 		defer close(quiet)
+		noise := time.NewTicker(time.Millisecond)
+		defer noise.Stop()
 		for ctx.Err() == nil {
 			line.Say(0x55, 0xAA)
-			time.Sleep(time.Millisecond)
+			<-noise.C
 		}
 	}()
 	for range 3 {

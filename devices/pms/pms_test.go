@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"weishao.dev/weishao/devices"
-	"weishao.dev/weishao/devices/devicetest"
 	"weishao.dev/weishao/devices/serialline"
 	"weishao.dev/weishao/devices/serialline/linetest"
 	"weishao.dev/weishao/internal/conf"
@@ -101,41 +100,65 @@ func TestDrill(t *testing.T) {
 	)
 }
 
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// heard is what a sensor makes of a frame with changed words, some time after it began.
+func heard(t *testing.T, s *sensor, after time.Duration, change map[int]uint16) telemetry.Quality {
+	t.Helper()
+	points, err := s.points(began.Add(after), made(t, change))
+	if err != nil {
+		return devices.QualityOf(err)
+	}
+	return points[0].Quality
+}
+
 // It warms up when it is first heard and after silence; full scale is told even so.
 func TestWarmup(t *testing.T) {
-	port := linetest.New(t)
-	is := func(q telemetry.Quality) func(map[string]telemetry.Point) bool {
-		return func(m map[string]telemetry.Point) bool { return m["pm2_5"].Quality == q }
+	s := &sensor{warmup: 30 * time.Second, silence: 5 * time.Second}
+	for _, c := range []struct {
+		after  time.Duration
+		change map[int]uint16
+		want   telemetry.Quality
+	}{
+		{0, map[int]uint16{4: 1000}, telemetry.Saturated},
+		{time.Second, nil, telemetry.Warmup},
+		{29 * time.Second, nil, telemetry.Warmup}, // it was silent before: it begins anew
+		{30 * time.Second, nil, telemetry.Warmup},
+		{34 * time.Second, nil, telemetry.Warmup},
+		{39 * time.Second, nil, telemetry.Warmup},
+		{44 * time.Second, nil, telemetry.Warmup},
+		{49 * time.Second, nil, telemetry.Warmup},
+		{54 * time.Second, nil, telemetry.Warmup},
+		{59 * time.Second, nil, telemetry.Good},
+		{64 * time.Second, nil, telemetry.Good},
+		{69*time.Second + 1, nil, telemetry.Warmup},
+	} {
+		if got := heard(t, s, c.after, c.change); got != c.want {
+			t.Errorf("after %v: got %v, want %v", c.after, got, c.want)
+		}
 	}
-	stop := port.Stream(func(n int) []byte { return made(t, map[int]uint16{4: 1000, 7: uint16(n)}) })
-	r := devicetest.Run(t, device(t, port.Path, "warmup: 400ms"))
-	r.Until("saturated", is(telemetry.Saturated))
-	stop()
-	stop = port.Stream(good(t))
-	r.Until("good", is(telemetry.Good))
-	stop()
-	r.Until("silence", is(telemetry.NoResponse))
-	stop = port.Stream(good(t))
-	r.Until("warmup", is(telemetry.Warmup))
-	r.Until("good", is(telemetry.Good))
-	stop()
 }
 
 func TestStuck(t *testing.T) {
-	port := linetest.New(t)
-	stop := port.Stream(func(int) []byte { return made(t, nil) })
-	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s\nstuck_after: 300ms"))
-	r.Works()
-	r.Faulty(telemetry.Stuck)
-	stop()
-	stop = port.Stream(func(int) []byte { return made(t, map[int]uint16{4: 0, 6: 0}) })
-	r.Works()
-	for end := time.Now().Add(600 * time.Millisecond); time.Now().Before(end); { // clean air keeps still
-		if m := r.Next(); m["pm2_5"].Quality.Fault() {
-			t.Fatalf("clean air: %v", m)
+	for name, c := range map[string]struct {
+		change func(n int) map[int]uint16
+		want   telemetry.Quality
+	}{
+		"the same":      {func(int) map[int]uint16 { return nil }, telemetry.Stuck},
+		"counts differ": {func(n int) map[int]uint16 { return map[int]uint16{7: uint16(n)} }, telemetry.Good},
+		"clean air":     {func(int) map[int]uint16 { return map[int]uint16{4: 0, 6: 0} }, telemetry.Good},
+	} {
+		s := &sensor{silence: 5 * time.Second, stuck: devices.Stuck{After: 30 * time.Minute}}
+		for n := range 31 * 60 {
+			want := telemetry.Good
+			if n > 30*60 {
+				want = c.want
+			}
+			if got := heard(t, s, time.Duration(n)*time.Second, c.change(n)); got != want {
+				t.Fatalf("%s: after %d s got %v, want %v", name, n, got, want)
+			}
 		}
 	}
-	stop()
 }
 
 func TestMistakes(t *testing.T) {

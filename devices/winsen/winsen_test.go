@@ -104,37 +104,51 @@ func TestDrillOfUploads(t *testing.T) {
 	)
 }
 
-func is(q telemetry.Quality) func(map[string]telemetry.Point) bool {
-	return func(m map[string]telemetry.Point) bool { return m["co"].Quality == q }
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// heard is what a module's upload means, some time after it began.
+func heard(m *module, after time.Duration, tenths uint16) telemetry.Quality {
+	points, err := m.points(began.Add(after), upload(tenths))
+	if err != nil {
+		return devices.QualityOf(err)
+	}
+	return points[0].Quality
 }
 
+// It warms up when it is first heard and after silence; full scale is told even so.
 func TestWarmupAndFullScale(t *testing.T) {
-	port := linetest.New(t)
-	stop := port.Stream(func(int) []byte { return upload(5000) })
-	r := devicetest.Run(t, device(t, port.Path, "warmup: 500ms"))
-	r.Until("saturated though it warms up", is(telemetry.Saturated))
-	stop()
-	stop = port.Stream(good)
-	r.Until("good", is(telemetry.Good))
-	stop()
-	r.Until("silence", is(telemetry.NoResponse))
-	port.Stream(good)
-	r.Until("warmup", is(telemetry.Warmup))
-	r.Until("good", is(telemetry.Good))
+	m := &module{part: ZE07CO, uploads: true, warmup: 10 * time.Second, within: 5 * time.Second}
+	for _, c := range []struct {
+		after  time.Duration
+		tenths uint16
+		want   telemetry.Quality
+	}{
+		{0, 5000, telemetry.Saturated},
+		{time.Second, 37, telemetry.Warmup},
+		{6 * time.Second, 37, telemetry.Warmup},
+		{10 * time.Second, 37, telemetry.Good},
+		{15 * time.Second, 37, telemetry.Good},
+		{20*time.Second + 1, 37, telemetry.Warmup},
+		{25 * time.Second, 5000, telemetry.Saturated},
+	} {
+		if got := heard(m, c.after, c.tenths); got != c.want {
+			t.Errorf("after %v: got %v, want %v", c.after, got, c.want)
+		}
+	}
 }
 
+// Clean air keeps still for days; anything else does not for a day.
 func TestStuck(t *testing.T) {
-	port := linetest.New(t)
-	stop := port.Stream(good)
-	r := devicetest.Run(t, device(t, port.Path, "warmup: 0s\nstuck_after: 300ms"))
-	r.Works()
-	r.Faulty(telemetry.Stuck)
-	stop()
-	port.Stream(func(int) []byte { return upload(0) })
-	r.Works()
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); { // clean air keeps still
-		if m := r.Next(); m["co"].Quality.Fault() {
-			t.Fatalf("clean air: %v", m)
+	for tenths, want := range map[uint16]telemetry.Quality{37: telemetry.Stuck, 0: telemetry.Good} {
+		m := &module{part: ZE07CO, uploads: true, within: 5 * time.Minute, stuck: devices.Stuck{After: 24 * time.Hour}}
+		for n := range 25 * 60 {
+			q := telemetry.Good
+			if n > 24*60 {
+				q = want
+			}
+			if got := heard(m, time.Duration(n)*time.Minute, tenths); got != q {
+				t.Fatalf("%d tenths: after %d min got %v, want %v", tenths, n, got, q)
+			}
 		}
 	}
 }
