@@ -1,8 +1,14 @@
 package app
 
 import (
+	"fmt"
+	"strings"
+	"time"
+
 	"weishao.dev/weishao/incidents"
 	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/rules/detect"
+	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/web"
 )
 
@@ -38,9 +44,47 @@ func (r ruleText) incident(name string) incidents.RuleText {
 	if rule == nil {
 		return incidents.RuleText{}
 	}
-	text := incidents.RuleText{Message: rule.Message, Do: rule.Do}
+	text := incidents.RuleText{Message: rule.Message, Do: rule.Do, Text: rule.Text}
 	if rule.When != nil {
-		text.When = rule.When.Text
+		text.When, text.Text = rule.When.Text, conditions(rule)
 	}
 	return text
+}
+
+// conditions is when a rule is raised and when it ends, as in a rule file.
+func conditions(r *rules.Rule) string {
+	lines := []string{"when: " + r.When.Text}
+	add := func(key, value string) { lines = append(lines, key+": "+value) }
+	if r.Hold > 0 {
+		add("hold", short(r.Hold))
+	}
+	if r.Clear != nil {
+		add("clear", r.Clear.Text)
+	}
+	if r.ClearHold > 0 {
+		add("clear_hold", short(r.ClearHold))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// short is a time as rule files have it: 90s, 5m, 2h.
+func short(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprint(int64(d/time.Hour), "h")
+	case d%time.Minute == 0:
+		return fmt.Sprint(int64(d/time.Minute), "m")
+	case d%time.Second == 0:
+		return fmt.Sprint(int64(d/time.Second), "s")
+	}
+	return d.String()
+}
+
+// Feature is what a detector's feature is called.
+func (ruleText) Feature(name string) site.Text {
+	zh, en, ok := detect.FeatureText(name)
+	if !ok {
+		return site.Text{Zh: name, En: name}
+	}
+	return site.Text{Zh: zh, En: en}
 }

@@ -84,6 +84,10 @@ func encodeVerdict(v rules.Verdict) ([]byte, rules.Verdict, error) {
 	for i := range v.Evidence {
 		v.Evidence[i].Value = finite(v.Evidence[i].Value)
 	}
+	v.Features = slices.Clone(v.Features)
+	for i := range v.Features {
+		v.Features[i].Value = finite(v.Features[i].Value)
+	}
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, v, fmt.Errorf("encoding verdict: %w", err)
@@ -254,8 +258,9 @@ func (a applier) lift(r *row, v rules.Verdict, key string) error {
 func (a applier) lead(r *row, v rules.Verdict) {
 	text := a.rules(v.Rule)
 	r.Hazard, r.Severity, r.Rule, r.Reason = v.Hazard, v.Severity, v.Rule, v.Reason
-	r.Message, r.Do, r.When = text.Message, text.Do, text.When
-	r.Metric, r.Value, r.Threshold, r.Likelihood = v.Metric, v.Value, v.Threshold, v.Likelihood
+	r.Message, r.Do, r.When, r.RuleText = text.Message, text.Do, text.When, text.Text
+	r.Metric, r.Value, r.Threshold, r.Likelihood, r.Likely = v.Metric, v.Value, v.Threshold, v.Likelihood, v.Likely
+	r.Features = v.Features
 }
 
 // gather adds the verdict's places, devices and readings, and returns the places

@@ -79,36 +79,39 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // Incident is one hazard as people handle it. Its JSON is the API's.
 type Incident struct {
-	ID       string         `json:"id"`
-	Hazard   rules.Hazard   `json:"hazard"`
-	Severity rules.Severity `json:"severity"`
-	State    State          `json:"state"`
-	Rule     string         `json:"rule"` // the rule that raised it, or that raised it higher
-	Zone     string         `json:"zone"`
-	Places   []string       `json:"places"`
-	Devices  []string       `json:"devices"`
-	Node     string         `json:"node,omitempty"` // the gateway, where it is about one
-	Onset    Time           `json:"onset"`          // event time since which the condition holds
-	Opened   Time           `json:"opened"`         // event time at which the rules decided
-	Cleared  Time           `json:"cleared"`        // event time since which nothing holds any more; null while something does
-	Evidence []Evidence     `json:"evidence"`       // the readings that decided, at most MaxEvidence, oldest first
-	Over     bool           `json:"over"`           // found in a backlog when it was already past
+	ID       string          `json:"id"`
+	Hazard   rules.Hazard    `json:"hazard"`
+	Severity rules.Severity  `json:"severity"`
+	State    State           `json:"state"`
+	Rule     string          `json:"rule"` // the rule that raised it, or that raised it higher
+	Zone     string          `json:"zone"`
+	Places   []string        `json:"places"`
+	Devices  []string        `json:"devices"`
+	Node     string          `json:"node,omitempty"` // the gateway, where it is about one
+	Onset    Time            `json:"onset"`          // event time since which the condition holds
+	Opened   Time            `json:"opened"`         // event time at which the rules decided
+	Cleared  Time            `json:"cleared"`        // event time since which nothing holds any more; null while something does
+	Evidence []Evidence      `json:"evidence"`       // the readings that decided, at most MaxEvidence, oldest first
+	Features []rules.Feature `json:"features"`       // by what the detectors decided, when the rule was raised
+	Over     bool            `json:"over"`           // found in a backlog when it was already past
 
 	DecidedAt  Time      `json:"decided_at"` // the hub's clock when the verdict was applied
 	Message    site.Text `json:"message"`
-	Do         site.Text `json:"do"`               // what to do first
-	When       string    `json:"when,omitempty"`   // the rule's condition as written
-	Reason     string    `json:"reason,omitempty"` // kind of fault or silence
-	Metric     string    `json:"metric,omitempty"` // that decided
-	Value      float64   `json:"value"`            // of that metric, in its catalogue unit
-	Threshold  float64   `json:"threshold"`        // that it was compared with
-	Likelihood float64   `json:"likelihood"`       // 0 where the rule has no detector
-	DutyGap    bool      `json:"duty_gap"`         // nobody was on duty when someone had to be paged
-	Outcome    Outcome   `json:"outcome"`          // empty until decided
-	Note       string    `json:"note"`             // of whoever resolved it
-	VerifyNote string    `json:"verify_note"`      // of whoever verified it
-	AckBy      string    `json:"acknowledged_by"`  // who took it
-	AckAt      Time      `json:"acknowledged_at"`  // null until then
+	Do         site.Text `json:"do"`                  // what to do first
+	When       string    `json:"when,omitempty"`      // the rule's condition as written
+	RuleText   string    `json:"rule_text,omitempty"` // the same with its hold and clear, one a line, as they were then
+	Reason     string    `json:"reason,omitempty"`    // kind of fault or silence
+	Metric     string    `json:"metric,omitempty"`    // that decided
+	Value      float64   `json:"value"`               // of that metric, in its catalogue unit
+	Threshold  float64   `json:"threshold"`           // that it was compared with
+	Likelihood float64   `json:"likelihood"`          // 0 where the rule has no detector
+	Likely     string    `json:"likely,omitempty"`    // the derived metric that it is of
+	DutyGap    bool      `json:"duty_gap"`            // nobody was on duty when someone had to be paged
+	Outcome    Outcome   `json:"outcome"`             // empty until decided
+	Note       string    `json:"note"`                // of whoever resolved it
+	VerifyNote string    `json:"verify_note"`         // of whoever verified it
+	AckBy      string    `json:"acknowledged_by"`     // who took it
+	AckAt      Time      `json:"acknowledged_at"`     // null until then
 	ArrivedBy  string    `json:"arrived_by"`
 	ArrivedAt  Time      `json:"arrived_at"`
 	ResolvedBy string    `json:"resolved_by"` // empty where it recovered by itself

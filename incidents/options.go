@@ -33,6 +33,7 @@ type RuleText struct {
 	Message site.Text // "Gas leak"
 	Do      site.Text // what to do first
 	When    string    // the condition as written in the rule file
+	Text    string    // the condition with its hold, and what ends it, one a line
 }
 
 // Directory is what incidents ask of the site. FromSite adapts one.

@@ -22,19 +22,19 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	slot, value, threshold, ok := in.when.decision(&m)
 	if ok {
 		v.Metric, v.Value, v.Threshold = c.slots[slot].metric, value, threshold
-		if at := c.slots[slot].dev; d == nil && at.place == in.at {
-			d = at
+		if d == nil {
+			d = c.slots[slot].dev
 		}
 	}
 	if d == nil {
-		d = c.devices[slices.IndexFunc(c.devices, in.about)]
+		d = c.devices[0]
 	}
 	v.Place, v.Zone, v.Device = d.place, d.zone, d.id
 	if in.likelihood >= 0 && s.Vals[in.likelihood].Known {
 		v.Likelihood = s.Vals[in.likelihood].V
 	}
 	if ok && c.slots[slot].det >= 0 {
-		v.Evidence = append(v.Evidence, Evidence{Device: c.slots[slot].dev.id, Metric: v.Metric, Time: t, Value: value})
+		v.Evidence = append(v.Evidence, Evidence{Device: d.id, Metric: v.Metric, Time: t, Value: value})
 	}
 	for k := len(e.recent) - 1; k >= 0 && len(v.Evidence) < maxEvidence; k-- {
 		p := e.recent[k]

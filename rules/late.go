@@ -229,7 +229,7 @@ type live Engine
 func (l *live) raised(c *cell, s *state, i int, at int64) {
 	e := (*Engine)(l)
 	v := e.describe(c, s, i, at)
-	v.Event, v.Onset = Raise, s.Phases[i].Onset
+	v.Event, v.Onset, v.Features = Raise, s.Phases[i].Onset, c.explain(s, i)
 	e.say(c, i, v, 0)
 }
 
@@ -248,7 +248,7 @@ func (l *live) derived(c *cell, s *state, det int, at int64) {
 func (e *Engine) say(c *cell, i int, v Verdict, cleared int64) {
 	v.Event, v.Cleared, v.Over = Raise, cleared, cleared != 0
 	v = e.emit(v)
-	v.Evidence = nil
+	v.Evidence, v.Features = nil, nil
 	c.said[i] = append(c.said[i], span{Cleared: cleared, V: v})
 }
 
@@ -282,7 +282,7 @@ func (e *Engine) collector(c *cell, s *state) *collected {
 
 func (f *collected) raised(c *cell, s *state, i int, at int64) {
 	v := f.e.describe(c, s, i, at)
-	v.Onset = s.Phases[i].Onset
+	v.Onset, v.Features = s.Phases[i].Onset, c.explain(s, i)
 	f.spans[i] = append(f.spans[i], span{V: v})
 }
 

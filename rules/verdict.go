@@ -61,8 +61,10 @@ type Verdict struct {
 	Metric     string     `json:"metric,omitempty"`     // the metric that decided; may be derived
 	Threshold  float64    `json:"threshold"`            // what it was compared with, in the metric's unit
 	Likelihood float64    `json:"likelihood,omitempty"` // 0 where the rule has no detector
+	Likely     string     `json:"likely,omitempty"`     // the derived metric that Likelihood is of
 	Reason     string     `json:"reason,omitempty"`     // for unsupervised and fault: which kind ("silent", "gateway dead", "stuck", "forked", ...)
 	Evidence   []Evidence `json:"evidence,omitempty"`   // the readings that decided, newest last, at most 32
+	Features   []Feature  `json:"features,omitempty"`   // of a raise: by what the detectors decided
 }
 
 // Evidence is one reading that decided.

@@ -89,6 +89,8 @@ type Rules interface {
 	Rule(name string) (Rule, bool)
 	// Thresholds are the levels that a placement's metrics are compared with.
 	Thresholds(placement string) []Threshold
+	// Feature is what a detector's feature is called; its name for one it does not know.
+	Feature(name string) site.Text
 }
 
 // Rule is what people are told about a rule.

@@ -74,7 +74,7 @@ type apiIncident struct {
 
 // complete adds the unit and turns missing lists into empty ones.
 func (s *Server) complete(inc incidents.Incident) apiIncident {
-	inc.Places, inc.Devices, inc.Evidence = orEmpty(inc.Places), orEmpty(inc.Devices), orEmpty(inc.Evidence)
+	inc.Places, inc.Devices, inc.Evidence, inc.Features = orEmpty(inc.Places), orEmpty(inc.Devices), orEmpty(inc.Evidence), orEmpty(inc.Features)
 	return apiIncident{inc, s.unit(inc.Metric)}
 }
 

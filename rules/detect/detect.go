@@ -58,6 +58,10 @@ type Detector interface {
 	// false while it is unknown.
 	Output(i int) (v float64, ok bool)
 
+	// Explain is the numbers by which the detector decides, as of the last call: for
+	// people, when a rule is raised. It may allocate.
+	Explain() []Feature
+
 	// Clone is an independent copy.
 	Clone() Detector
 

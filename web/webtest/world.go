@@ -176,6 +176,18 @@ func (rules) Rule(name string) (web.Rule, bool) {
 	return r, name != ""
 }
 
+// Feature implements web.Rules.
+func (rules) Feature(name string) site.Text {
+	return map[string]site.Text{
+		"charger.power": text("这个电器的功率", "power of this load"),
+		"charger.on":    text("已接通", "on for"),
+		"charger.quiet": text("功率平稳的时间", "steady for"),
+		"charger.trend": text("功率变化", "change of power"),
+		"gas.above":     text("比洁净空气高", "above clean air"),
+		"gas.since":     text("持续上升或不落", "has risen or held for"),
+	}[name]
+}
+
 // Thresholds implements web.Rules.
 func (rules) Thresholds(placement string) []web.Threshold {
 	switch placement {
