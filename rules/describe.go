@@ -31,10 +31,10 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	}
 	v.Place, v.Zone, v.Device = d.place, d.zone, d.id
 	if in.likelihood >= 0 && s.Vals[in.likelihood].Known {
-		v.Likelihood = s.Vals[in.likelihood].V
+		v.Likelihood, v.Likely = s.Vals[in.likelihood].V, c.slots[in.likelihood].metric
 	}
 	if ok && c.slots[slot].det >= 0 {
-		v.Evidence = append(v.Evidence, Evidence{Device: d.id, Metric: v.Metric, Time: t, Value: value})
+		v.Evidence = append(v.Evidence, Evidence{Device: c.slots[slot].dev.id, Metric: v.Metric, Time: t, Value: value})
 	}
 	for k := len(e.recent) - 1; k >= 0 && len(v.Evidence) < maxEvidence; k-- {
 		p := e.recent[k]
