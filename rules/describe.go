@@ -22,12 +22,12 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	slot, value, threshold, ok := in.when.decision(&m)
 	if ok {
 		v.Metric, v.Value, v.Threshold = c.slots[slot].metric, value, threshold
-		if d == nil {
-			d = c.slots[slot].dev
+		if at := c.slots[slot].dev; d == nil && at.place == in.at {
+			d = at
 		}
 	}
 	if d == nil {
-		d = c.devices[0]
+		d = c.devices[slices.IndexFunc(c.devices, in.about)]
 	}
 	v.Place, v.Zone, v.Device = d.place, d.zone, d.id
 	if in.likelihood >= 0 && s.Vals[in.likelihood].Known {
