@@ -21,8 +21,9 @@ import (
 //   - is there one step up since which the floor never fell back, and which
 //     accounts for all that the line stands above what was before it?
 //
-// The likelihood is the product of the answers, each between 0 and 1, and the
-// load keeps the most it had until the floor falls back.
+// The score is the product of the answers, each between 0 and 1, and the load
+// keeps the most it had until the floor falls back. What a score is worth was
+// counted: see likelihood.
 const (
 	climbMinutes = 90     // minute means that are kept
 	climbFloors  = 96     // five-minute minima that are kept: 8 h
@@ -34,6 +35,7 @@ const (
 	climbMost    = 720.0  // W
 	climbNoise   = 1.5    // W: no house is quieter
 	climbGap     = 1800e3 // ms: after a longer silence it begins anew
+	climbEven    = 0.3    // the score of which every second is a charger
 )
 
 // climbState is the plain state of a watched feeder with power alone.
@@ -179,36 +181,32 @@ type step struct{ since, before, lowest, jump float64 }
 // steps looks at every place far enough back; some is false when the floor does
 // not stand a charger's power above what was before at any of them.
 func (s *climbState) steps() (list [climbFloors]step, some bool) {
-	n := s.floors()
+	n := int(s.floors())
+	var floor [climbFloors]float64 // the newest first
+	for i := range n {
+		floor[i] = s.floor(int64(i))
+	}
 	lowest := math.Inf(1)
 	for k := n - climbBefore - 1; k > 0; k-- {
 		p := &list[k]
-		p.before = math.Inf(1)
-		for i := k + 1; i <= k+climbBefore; i++ {
-			p.before = min(p.before, s.floor(i))
-		}
+		p.before = slices.Min(floor[k+1 : k+1+climbBefore])
 		// A power cut is not what the dwelling draws.
-		if v := s.floor(k + climbBefore); v > 0.3*p.before {
+		if v := floor[k+climbBefore]; v > 0.3*p.before {
 			lowest = min(lowest, v)
 		}
 		p.lowest = min(p.before, lowest)
 	}
-	deepest, second := math.Inf(1), math.Inf(1)
-	for k := int64(1); k < n-climbBefore; k++ {
-		if v := s.floor(k - 1); v < deepest {
+	deepest, second := floor[0], math.Inf(1)
+	for k := 2; k < n-climbBefore; k++ {
+		if v := floor[k-1]; v < deepest {
 			deepest, second = v, deepest
 		} else {
 			second = min(second, v)
 		}
 		p := &list[k]
-		p.since = second // one dip is no end
-		if k >= 2 {
-			p.jump = min(s.floor(k-1), s.floor(k-2)) - s.floor(k+1)
-		}
-		if k >= climbHeld && p.jump >= 0.4*climbLeast && p.since >= p.lowest+float64(0.7*climbLeast) {
-			some = true
-		} else {
-			p.since = 0
+		p.jump = min(floor[k-1], floor[k-2]) - floor[k+1]
+		if k >= climbHeld && p.jump >= 0.4*climbLeast && second >= p.lowest+float64(0.7*climbLeast) {
+			p.since, some = second, true // the second lowest: one dip is no end
 		}
 	}
 	return list, some
@@ -346,6 +344,15 @@ func (s *climbState) weigh(l support, on, straight, tol, begun float64, k int64,
 	}
 }
 
+// likelihood is the odds of the score as a share of one. On 200 simulated sessions
+// and on eight months of a measured house every second load with a score of 0.3
+// was a charger, and nine in ten with one of 0.5.
+func (l *climbLoad) likelihood() float64 {
+	x := l.Score / climbEven
+	odds := float64(float64(x*x) * float64(x*x))
+	return odds / (1 + odds)
+}
+
 func (s *climbState) gap() { s.Known = false }
 
 // output is the likelihood, energy in Wh, power in W and stage of the load.
@@ -356,7 +363,7 @@ func (s *climbState) output(i int) (float64, bool) {
 	}
 	switch i {
 	case 0:
-		return l.Score, s.Known
+		return l.likelihood(), s.Known
 	case 1:
 		return max(0, float64(l.Lift*float64(s.Last-l.Since))/3600_000), s.Known
 	case 2:

@@ -158,7 +158,7 @@ func TestKinds(t *testing.T) {
 	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": fireState{}, "socket": socketState{}, "shed": struct {
 		Socket socketState
 		Shed   shedState
-	}{}, "feeder": feederState{}, "circuit": circuitState{}, "rise": riseState{}} {
+	}{}, "feeder": feederState{}, "climb": climbState{}, "circuit": circuitState{}, "rise": riseState{}} {
 		if n := binary.Size(s) + binary.Size(meter{}); n > MaxState {
 			t.Errorf("%s: %d bytes of state, at most %d promised", name, n, MaxState)
 		}
@@ -210,6 +210,9 @@ func workloads() map[string]func(d Detector, i int64) {
 		"charging/idle":   func(d Detector, i int64) { d.Observe(0, i*1000, 2) },
 		"charging/shed":   func(d Detector, i int64) { d.Observe(0, i*1000, 190+float64(i%5)) },
 		"charging/charge": func(d Detector, i int64) { d.Observe(0, i*1000, 190+float64(i%5)) },
+		"charging/floor": func(d Detector, i int64) {
+			d.Observe(0, i*60_000, 200+float64(i/40%2*150)+float64(i%3)+0.1*float64(i%40))
+		},
 		"charging/house": func(d Detector, i int64) {
 			d.Observe(0, i*1000, 200+150*float64(i/60%4)+float64(i%5))
 			d.Observe(2, i*1000, 0.8)
@@ -220,7 +223,7 @@ func workloads() map[string]func(d Detector, i int64) {
 func workload(name string) (Kind, string) {
 	placement := "corridor_socket"
 	switch name {
-	case "charging/house":
+	case "charging/house", "charging/floor":
 		placement = "dwelling_feeder"
 	case "charging/shed":
 		placement = "bike_shed"
