@@ -33,6 +33,10 @@ type Deps struct {
 	// must not block. nil: they are ignored.
 	Configure func(text string)
 
+	// Built is called when the devices of the configuration are built; its error is the
+	// configuration's. nil: there is nothing more to check.
+	Built func() error
+
 	// Urgent says whether a reading is to be committed and published at once and
 	// ahead of all others. device is "group/node/device". It is called on the
 	// device's goroutine for every reading, faults included, so it must be quick;
@@ -126,6 +130,11 @@ func (g *Gateway) buildDevices() error {
 			continue
 		}
 		all = append(all[:len(all):len(all)], dev)
+	}
+	if g.deps.Built != nil && len(errs) == 0 {
+		if err := g.deps.Built(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if h := newHeartbeat(g.cfg, func() outbox.Status { return g.box.Status() }, g.deps.Log); h != nil {
 		all = append(all[:len(all):len(all)], h)

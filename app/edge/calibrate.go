@@ -36,7 +36,7 @@ Flags:
 type calibrators map[string]func(*gateway.Device) (devices.Calibrator, error)
 
 func (w *wiring) calibrators(catalogue *telemetry.Catalogue) calibrators {
-	parts := mq.Parts{Buses: w.buses, ADC: newHardware(catalogue, w.buses).input, Catalogue: catalogue}
+	parts := mq.Parts{Buses: w.buses, ADC: newHardware(w, catalogue).input, Catalogue: catalogue}
 	list := calibrators{}
 	for kind, model := range mq.Models {
 		list[kind] = func(d *gateway.Device) (devices.Calibrator, error) {

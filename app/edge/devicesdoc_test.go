@@ -70,9 +70,12 @@ func TestSharedHardware(t *testing.T) {
 		mq + "- {id: b, kind: sct013, amps_per_volt: 30, adc: {kind: mcp3208, channel: 1, range: 3.3}}\n":   "a mcp3208 has no range",
 		"- {id: a, kind: sct013, amps_per_volt: 30, adc: {kind: mcp3208, channel: 1}}\n" +
 			"- {id: b, kind: sct013, amps_per_volt: 30, adc: {kind: mcp3208, channel: 2, reference: 5}}\n": "/dev/spidev0.0 is given as mcp3208 with reference 5 here and as mcp3208 with reference 3.3",
-		"- {id: a, kind: sht3x}\n- {id: b, kind: sht3x}\n":                                                       "address 0x44 on /dev/i2c-1 is taken by a",
-		"- {id: a, kind: contact, normally: open, line: 4}\n- {id: b, kind: contact, normally: open, line: 4}\n": "line 4 of /dev/gpiochip0 is taken by a",
-		"- {id: a, kind: ds18b20, part: 28-0316a2795dff}\n- {id: b, kind: ds18b20, part: 28-0316a2795dff}\n":     "is read by a",
+		"- {id: a, kind: mq2, climate: b, calibration: {r0: 1}, adc: {kind: ads1115, channel: 0}}\n- {id: b, kind: sht3x}\n":                          "",
+		"- {id: a, kind: mq2, climate: bb, calibration: {r0: 1}, adc: {kind: ads1115, channel: 0}}\n- {id: b, kind: sht3x}\n":                         `5:31: climate: no device "bb" of this gateway measures temperature and humidity, did you mean "b"?`,
+		"- {id: a, kind: mq2, climate: b, calibration: {r0: 1}, adc: {kind: ads1115, channel: 0}}\n- {id: b, kind: ds18b20, part: 28-0316a2795dff}\n": `5:31: climate: no device "b"`,
+		"- {id: a, kind: sht3x}\n- {id: b, kind: sht3x}\n":                                                                                            "address 0x44 on /dev/i2c-1 is taken by a",
+		"- {id: a, kind: contact, normally: open, line: 4}\n- {id: b, kind: contact, normally: open, line: 4}\n":                                      "line 4 of /dev/gpiochip0 is taken by a",
+		"- {id: a, kind: ds18b20, part: 28-0316a2795dff}\n- {id: b, kind: ds18b20, part: 28-0316a2795dff}\n":                                          "is read by a",
 	} {
 		dir := t.TempDir()
 		write(t, dir, "password", "secret\n")

@@ -9,6 +9,7 @@ import (
 	"weishao.dev/weishao/devices/ads1x15"
 	"weishao.dev/weishao/devices/bme280"
 	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/devices/climate"
 	"weishao.dev/weishao/devices/contact"
 	"weishao.dev/weishao/devices/ds18b20"
 	"weishao.dev/weishao/devices/ina219"
@@ -28,6 +29,7 @@ import (
 type hardware struct {
 	buses     *bus.Buses
 	catalogue *telemetry.Catalogue
+	rooms     *climate.Rooms
 	chips     map[string]converter // by kind and place
 }
 
@@ -36,8 +38,8 @@ type converter struct {
 	input    func(c *adc.Config, errs *conf.Errors) adc.Input
 }
 
-func newHardware(catalogue *telemetry.Catalogue, buses *bus.Buses) *hardware {
-	return &hardware{buses: buses, catalogue: catalogue, chips: map[string]converter{}}
+func newHardware(w *wiring, catalogue *telemetry.Catalogue) *hardware {
+	return &hardware{buses: w.buses, catalogue: catalogue, rooms: w.rooms, chips: map[string]converter{}}
 }
 
 // kinds are the kinds of devices on these buses.
@@ -60,7 +62,7 @@ func (h *hardware) kinds() map[string]gateway.Factory {
 	}
 	for name, model := range mq.Models {
 		kinds[name] = kind(func(o *mq.Own, i devices.Info) (devices.Device, error) {
-			return o.Device(model, i, mq.Parts{Buses: h.buses, ADC: h.input, Catalogue: h.catalogue})
+			return o.Device(model, i, mq.Parts{Buses: h.buses, ADC: h.input, Catalogue: h.catalogue, Rooms: h.rooms})
 		})
 	}
 	return kinds

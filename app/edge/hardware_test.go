@@ -20,14 +20,14 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
-// climate is a bus with an SHT3x that fails as the test says.
-type climate struct{ fail func() error }
+// room is a bus with an SHT3x that fails as the test says.
+type room struct{ fail func() error }
 
-func (climate) String() string                  { return "test" }
-func (climate) Close() error                    { return nil }
-func (climate) SetSpeed(physic.Frequency) error { return nil }
+func (room) String() string                  { return "test" }
+func (room) Close() error                    { return nil }
+func (room) SetSpeed(physic.Frequency) error { return nil }
 
-func (c climate) Tx(_ uint16, _, r []byte) error {
+func (c room) Tx(_ uint16, _, r []byte) error {
 	copy(r, []byte{0x66, 0x66, 0x93, 0x80, 0x00, 0xa2}) // 25 °C, 50 %RH
 	return c.fail()
 }
@@ -37,8 +37,8 @@ func (c climate) Tx(_ uint16, _, r []byte) error {
 func TestFaultIsOneEvent(t *testing.T) {
 	var well atomic.Bool
 	release := make(chan struct{})
-	buses := bus.New(bus.Openers{I2C: func(path string) (i2c.BusCloser, error) {
-		return climate{map[string]func() error{
+	w := newWiring(bus.Openers{I2C: func(path string) (i2c.BusCloser, error) {
+		return room{map[string]func() error{
 			"/dev/i2c-1": func() error {
 				if !well.Load() {
 					<-release
@@ -66,7 +66,7 @@ devices:
   - {id: well, kind: sht3x, interval: 100ms, bus: /dev/i2c-3}
 `)
 	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
-	kinds := newHardware(catalogue, buses).kinds()
+	kinds := kindsOn(w, catalogue, slog.New(slog.DiscardHandler))
 	cfg, err := gateway.Load(file, kinds)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ devices:
 	config := bustest.IO{Addr: 0x49, W: []byte{1}, R: []byte{0xf3, 0x83}}
 	result := bustest.IO{Addr: 0x49, W: []byte{0}, R: []byte{0x5d, 0xc0}}
 	play := bustest.Play(config, bustest.IO{Addr: 0x49, W: []byte{1, 0xf3, 0x83}}, config, result, result)
-	kinds := newHardware(telemetry.NewCatalogue(telemetry.LEL{}), play.Buses()).kinds()
+	kinds := newHardware(&wiring{buses: play.Buses()}, telemetry.NewCatalogue(telemetry.LEL{})).kinds()
 	cfg, err := gateway.Load(file, kinds)
 	if err != nil {
 		t.Fatal(err)

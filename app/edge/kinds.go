@@ -28,9 +28,18 @@ func kindsOn(w *wiring, catalogue *telemetry.Catalogue, log *slog.Logger) map[st
 		"simulated": simulatedDevice,
 		"replay":    recordings.device,
 	}
-	maps.Copy(kinds, newHardware(catalogue, w.buses).kinds())
+	maps.Copy(kinds, newHardware(w, catalogue).kinds())
 	maps.Copy(kinds, serialKinds(w.lines, w.modbus, catalogue))
 	maps.Copy(kinds, mqttKinds(catalogue, log))
+	for name, make := range kinds {
+		kinds[name] = func(d *gateway.Device, dir string) (devices.Device, error) {
+			dev, err := make(d, dir)
+			if err != nil {
+				return nil, err
+			}
+			return w.rooms.Watch(dev), nil
+		}
+	}
 	return kinds
 }
 

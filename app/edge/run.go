@@ -142,7 +142,7 @@ func loadPushed(wiring *wiring, file, pushed string, log *slog.Logger) (*parts, 
 	if err := checkActuators(cfg, watch); err != nil {
 		return nil, err
 	}
-	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: dir, Catalogue: catalogue, Urgent: watch.Urgent,
+	deps := gateway.Deps{Log: log, Kinds: kinds, Dir: dir, Catalogue: catalogue, Urgent: watch.Urgent, Built: wiring.rooms.Check,
 		ClockDoubt: func() bool { return machine.ClockDoubtful("/") }}
 	for _, a := range actuators {
 		deps.Devices = append(deps.Devices, a.Device())

@@ -4,6 +4,7 @@ import (
 	"weishao.dev/weishao/devices/actuator"
 	"weishao.dev/weishao/devices/actuator/mqttwire"
 	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/devices/climate"
 	"weishao.dev/weishao/devices/modbus"
 	"weishao.dev/weishao/devices/serialline"
 )
@@ -13,12 +14,13 @@ type wiring struct {
 	buses  *bus.Buses
 	lines  *serialline.Lines
 	modbus *modbus.Buses
+	rooms  *climate.Rooms
 }
 
 // newWiring has the buses that the openers open, and this machine's serial ports.
 func newWiring(open bus.Openers) *wiring {
 	lines := serialline.NewLines()
-	return &wiring{bus.New(open), lines, modbus.NewBuses(lines)}
+	return &wiring{bus.New(open), lines, modbus.NewBuses(lines), climate.NewRooms()}
 }
 
 // wires are what actuators hang on; dir is the configuration's folder.

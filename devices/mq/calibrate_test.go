@@ -38,7 +38,7 @@ func TestCalibratedInCleanAir(t *testing.T) {
 			t.Errorf("heater %v", pin.Outs)
 		}
 		s := sensor(t, "mq7", "co", got.Value)
-		if ppm, q := s.Judge(0.3); q != telemetry.Good || ppm > 1 {
+		if ppm, q := s.Judge(0.3, 1); q != telemetry.Good || ppm > 1 {
 			t.Errorf("clean air is %g ppm, %v", ppm, q)
 		}
 		in.Fail(errors.New("no answer"))

@@ -7,6 +7,7 @@ import (
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/devices/adc"
 	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/devices/climate"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
 )
@@ -23,6 +24,9 @@ type Own struct {
 	WarmUp      conf.At[conf.Duration] `yaml:"warm_up"`     // default the model's
 	Calibration *Calibration           `yaml:"calibration"` // see `weishao-gateway calibrate`
 	Heater      *Heater                `yaml:"heater"`      // where a heater cycle is needed
+
+	Climate      conf.At[string] `yaml:"climate"`      // the device of this gateway that measures the air here
+	Compensation *Compensation   `yaml:"compensation"` // how the air moves the element; default the model's
 }
 
 // Calibration is the record of a calibration in clean air.
@@ -32,6 +36,9 @@ type Calibration struct {
 	Date   time.Time        `yaml:"date"`
 	By     string           `yaml:"by"`
 	Spread float64          `yaml:"spread"` // standard deviation in % of r0
+
+	Temperature conf.At[float64] `yaml:"temperature"` // of the air, in °C; default 20
+	Humidity    conf.At[float64] `yaml:"humidity"`    // in %RH; default 65
 }
 
 // Heater is the GPIO line that switches the heater's voltage.
@@ -46,6 +53,7 @@ type Parts struct {
 	Buses     *bus.Buses
 	ADC       adc.Open
 	Catalogue *telemetry.Catalogue
+	Rooms     *climate.Rooms // nil: nobody measures the air
 }
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
@@ -64,7 +72,7 @@ func (o *Own) Device(m Model, info devices.Info, parts Parts) (devices.Device, e
 		info.Model = m.Name
 	}
 	info.Metrics = []string{s.Gas.Metric}
-	r := reader{Sensor: s, input: input, warmUp: conf.Span(&errs, "warm_up", o.WarmUp, m.WarmUp, 0, 24*time.Hour)}
+	r := reader{Sensor: s, input: input, warmUp: conf.Span(&errs, "warm_up", o.WarmUp, m.WarmUp, 0, 24*time.Hour), air: o.surroundings(m, parts, &errs)}
 	var dev devices.Device
 	if s.Gas.Cycled {
 		dev = o.cycled(r, info, parts, &errs)

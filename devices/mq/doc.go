@@ -20,7 +20,9 @@
 //   - Each gas of a kind moves it (Model.Cross): alcohol, solvents, steam, cooking.
 //   - Temperature and humidity: 10 °C or 10 %RH change Rs by 5 to 20 %, and a new level
 //     needs hours. The data sheets' graphs are of typical elements and hold between
-//     −10 and 50 °C; no compensation is done, since we know no table with a source.
+//     −10 and 50 °C. Where a device of the gateway measures the air, the value is
+//     corrected by them (Dependence), and only ever raised: a climate sensor that is
+//     wrong must not be able to hide gas.
 //   - Silicone vapour and paint poison it for good; it then reads low. Its all-clear
 //     proves nothing by itself: supervise it (end of life after 5 years in homes, 3 in
 //     shops, CJJ/T 146).
@@ -38,7 +40,8 @@
 //   - short: V is within 1 % of Vc, where even pure gas would not bring it.
 //   - saturated: more than the metric's range, or than the converter's; or V is within
 //     1 % of Vc, and with this load gas could do that.
-//   - suspect: above the end of the published curve.
+//   - suspect: above the end of the published curve; or the air is to be known and is
+//     not.
 //
 // # Heater cycle
 //

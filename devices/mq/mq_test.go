@@ -65,7 +65,7 @@ func TestCurves(t *testing.T) {
 		{"mq9", "gas.ch4", 1, 4269.6 / 500, telemetry.Good},
 	} {
 		s := sensor(t, c.kind, c.metric, 10_000)
-		got, q := s.Judge(s.volts(c.ratio))
+		got, q := s.Judge(s.volts(c.ratio), 1)
 		if q != c.q || math.Abs(got-c.want) > 0.001*c.want {
 			t.Errorf("%s %s at %g: got %g %v, want %g %v", c.kind, c.metric, c.ratio, got, q, c.want, c.q)
 		}
@@ -77,13 +77,13 @@ func TestCurvesAreSane(t *testing.T) {
 	for kind, m := range Models {
 		for _, g := range m.Gases {
 			s := sensor(t, kind, g.Metric, 5_000)
-			clean, q := s.Judge(s.volts(m.CleanAir))
+			clean, q := s.Judge(s.volts(m.CleanAir), 1)
 			if limit := map[string]float64{"co": 10}[g.Metric]; q != telemetry.Good || limit > 0 && clean > limit || limit == 0 && clean > 1 {
 				t.Errorf("%s %s: clean air reads %g %v", kind, g.Metric, clean, q)
 			}
 			last := -1.0
 			for ratio := m.CleanAir; ratio > 0.05; ratio *= 0.97 {
-				v, q := s.Judge(s.volts(ratio))
+				v, q := s.Judge(s.volts(ratio), 1)
 				if q.Fault() {
 					break
 				}
@@ -105,7 +105,7 @@ func TestElementsThatAreNone(t *testing.T) {
 		volts float64
 		want  telemetry.Quality
 	}{{0, telemetry.Open}, {-0.001, telemetry.Open}, {0.0001, telemetry.Open}, {s.volts(45), telemetry.Open}, {s.volts(43), telemetry.Good}, {4.96, telemetry.Short}, {5.2, telemetry.Short}, {4.9, telemetry.Saturated}} {
-		if v, q := s.Judge(c.volts); q != c.want || q.Fault() && v != 0 {
+		if v, q := s.Judge(c.volts, 1); q != c.want || q.Fault() && v != 0 {
 			t.Errorf("%g V: got %g %v, want %v", c.volts, v, q, c.want)
 		}
 	}
@@ -115,10 +115,10 @@ func TestElementsThatAreNone(t *testing.T) {
 // supply. That is taken for gas, not for a broken wire.
 func TestTopOfALargeLoad(t *testing.T) {
 	s := sensor(t, "mq4", "gas.ch4", 400)
-	if _, q := s.Judge(4.99); q != telemetry.Saturated {
+	if _, q := s.Judge(4.99, 1); q != telemetry.Saturated {
 		t.Errorf("got %v", q)
 	}
-	if _, q := sensor(t, "mq7", "co", 900).Judge(4.99); q != telemetry.Saturated {
+	if _, q := sensor(t, "mq7", "co", 900).Judge(4.99, 1); q != telemetry.Saturated {
 		t.Errorf("MQ-7: got %v", q)
 	}
 }
@@ -132,7 +132,7 @@ func FuzzJudge(f *testing.F) {
 		}
 		m := Models["mq4"]
 		s := &Sensor{Model: m, Gas: m.Gases[0], Supply: 5, Load: 10_000, Divider: 1, R0: r0, unit: "%LEL", max: 100, cat: cat}
-		v, q := s.Judge(volts)
+		v, q := s.Judge(volts, 1)
 		if !q.Fault() && !(v >= 0 && v <= 100) {
 			t.Errorf("%g V at %g Ω: got %g %v", volts, r0, v, q)
 		}

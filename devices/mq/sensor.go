@@ -41,8 +41,8 @@ func (s *Sensor) Resistance(volts float64) float64 {
 }
 
 // Judge is what a voltage at the converter means: the value in the catalogue's unit,
-// or why it is none.
-func (s *Sensor) Judge(volts float64) (float64, telemetry.Quality) {
+// or why it is none. air is by how much the air raises Rs; it bears on the value alone.
+func (s *Sensor) Judge(volts, air float64) (float64, telemetry.Quality) {
 	v := volts * s.Divider
 	if v <= coldOpen*s.Supply { // the converter's offset may make it negative
 		return 0, telemetry.Open
@@ -55,13 +55,13 @@ func (s *Sensor) Judge(volts float64) (float64, telemetry.Quality) {
 	if ratio > openAt*s.Model.CleanAir {
 		return 0, telemetry.Open
 	}
-	ppm := float64(s.Gas.Curve.A * math.Pow(ratio, s.Gas.Curve.B))
 	switch {
-	case atTop && ppm > pure:
+	case atTop && s.Gas.Curve.ppm(ratio) > pure:
 		return 0, telemetry.Short
 	case atTop:
 		return 0, telemetry.Saturated
 	}
+	ppm := s.Gas.Curve.ppm(ratio / air)
 	value, err := s.cat.Convert(ppm, "ppm", s.unit, s.Gas.Metric)
 	switch {
 	case err != nil || math.IsNaN(value):
@@ -79,6 +79,7 @@ type reader struct {
 	Sensor
 	input  adc.Input
 	warmUp time.Duration
+	air    *surroundings
 
 	powered time.Time // when it is taken to have been powered
 	resets  int
@@ -95,7 +96,10 @@ func (r *reader) read(ctx context.Context, now time.Time) (telemetry.Point, erro
 	case err != nil:
 		return p, err
 	default:
-		p.Value, p.Quality = r.Judge(volts)
+		factor, known := r.air.factor(now)
+		if p.Value, p.Quality = r.Judge(volts, factor); !known && p.Quality == telemetry.Good {
+			p.Quality = telemetry.Suspect
+		}
 	}
 	if n := r.input.Resets(); r.powered.IsZero() || n != r.resets {
 		r.powered, r.resets = now, n
@@ -113,7 +117,7 @@ func (r *reader) warm(p telemetry.Point, now time.Time) telemetry.Point {
 		r.beyond = now
 	}
 	switch {
-	case now.Sub(r.powered) >= r.warmUp || p.Quality == telemetry.Open:
+	case now.Sub(r.powered) >= r.warmUp || p.Quality.Fault() && !beyond:
 	case !beyond:
 		p.Quality = telemetry.Warmup
 	case now.Sub(r.beyond) < burnOff:
