@@ -122,8 +122,16 @@ type running struct {
 // runGateway runs one until stop is called or the test ends; fs nil is the machine's.
 func runGateway(t testing.TB, file string, fs outbox.FS, more ...devices.Device) *running {
 	t.Helper()
-	r := &running{board: newHeader(), nose: newNose(), file: file, log: &lines{more: make(chan struct{}, 1)}}
-	log := slog.New(slog.NewTextHandler(r.log, nil))
+	log := &lines{more: make(chan struct{}, 1)}
+	r := runLogged(t, file, fs, slog.New(slog.NewTextHandler(log, nil)), more...)
+	r.log = log
+	return r
+}
+
+// runLogged is runGateway with a log of the test's.
+func runLogged(t testing.TB, file string, fs outbox.FS, log *slog.Logger, more ...devices.Device) *running {
+	t.Helper()
+	r := &running{board: newHeader(), nose: newNose(), file: file}
 	p, err := loadOn(newWiring(r.board.openers()), file, log)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"weishao.dev/weishao/internal/conf"
@@ -92,7 +91,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = Check(*file, stdout)
 	} else {
 		limitMemory()
-		err = Run(ctx, *file, slog.New(slog.NewTextHandler(stderr, nil)))
+		log, flush := newLog(stderr)
+		err = Run(ctx, *file, log)
+		flush()
 	}
 	return exit(err, stderr)
 }
