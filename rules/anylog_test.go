@@ -75,22 +75,22 @@ func (e *Engine) audit(open map[string]bool) error {
 	aside, holding := 0, 0
 	for _, c := range e.live() {
 		if c.gone || !c.consistent() {
-			return fmt.Errorf("cell %s is gone, or of another shape", c.key)
+			return fmt.Errorf("cell %s is gone, or of another shape", c.key())
 		}
 		for i, p := range c.cur.Phases {
 			n := len(c.said[i])
 			if held := n > 0 && c.said[i][n-1].Cleared == 0; held != (p.Stage >= active) {
-				return fmt.Errorf("cell %s, rule %s: at stage %d, and said to hold %v", c.key, c.insts[i].rule.Name, p.Stage, held)
+				return fmt.Errorf("cell %s, rule %s: at stage %d, and said to hold %v", c.key(), c.insts[i].rule.Name, p.Stage, held)
 			}
 		}
 		for i := 1; i < len(c.tail) && c.drain == nil; i++ {
 			if c.tail[i].before(c.tail[i-1].T, c.tail[i-1].Slot) {
-				return fmt.Errorf("cell %s: the tail is not in order", c.key)
+				return fmt.Errorf("cell %s: the tail is not in order", c.key())
 			}
 		}
 		for _, d := range c.devices {
 			if d.cell != c {
-				return fmt.Errorf("device %s is not of cell %s", d.id, c.key)
+				return fmt.Errorf("device %s is not of cell %s", d.id, c.key())
 			}
 		}
 		aside += c.kept()

@@ -21,7 +21,7 @@ func (e *Engine) carry(old, made []*cell) {
 	}
 	for _, c := range old {
 		for i, r := range c.insts {
-			if f, left := l.insts[r.key()]; !left || f.c != c {
+			if f, left := l.insts[c.instKey(r, c.devices[r.at].placed)]; !left || f.c != c {
 				continue
 			}
 			if n := len(c.said[i]); n > 0 && c.said[i][n-1].Cleared == 0 {
@@ -62,13 +62,13 @@ func legacyOf(old []*cell) *legacy {
 	for _, c := range old {
 		c.gone = true
 		for i := range c.slots {
-			l.slots[c.slots[i].key()] = heirloom{c, i}
+			l.slots[c.slotKey(i)] = heirloom{c, i}
 		}
 		for i := range c.dets {
-			l.dets[c.dets[i].key()] = heirloom{c, i}
+			l.dets[c.detKey(i)] = heirloom{c, i}
 		}
 		for i, r := range c.insts {
-			l.insts[r.key()] = heirloom{c, i}
+			l.insts[c.instKey(r, c.devices[r.at].placed)] = heirloom{c, i}
 		}
 	}
 	return l
@@ -97,7 +97,7 @@ func (l *legacy) give(c *cell) {
 				c.said[i] = append(c.said[i], sp)
 			}
 		}
-		delete(l.insts, r.key())
+		delete(l.insts, c.instKey(r, c.devices[r.at].place))
 	}
 	if len(out) > 0 {
 		c.goOn(before, out)
@@ -108,15 +108,16 @@ func (l *legacy) give(c *cell) {
 
 // of finds what an instance was before; ok is false if it is new, or elsewhere now.
 func (l *legacy) of(c *cell, r *instance) (h heirloom, ok bool) {
-	h, ok = l.insts[r.key()]
-	return h, ok && r.at == h.c.insts[h.i].at
+	at := c.devices[r.at].place
+	h, ok = l.insts[c.instKey(r, at)]
+	return h, ok && at == h.c.devices[h.c.insts[h.i].at].placed
 }
 
 // state makes a state of a new cell from those that pick chooses of old ones.
 func (l *legacy) state(c *cell, pick func(*cell) *state) *state {
 	s := c.fresh()
 	for i := range c.slots {
-		f, ok := l.slots[c.slots[i].key()]
+		f, ok := l.slots[c.slotKey(i)]
 		if !ok {
 			continue
 		}
@@ -131,7 +132,7 @@ func (l *legacy) state(c *cell, pick func(*cell) *state) *state {
 		c.heard, c.clock = max(c.heard, f.c.heard), max(c.clock, f.c.clock)
 	}
 	for i := range c.dets {
-		if f, ok := l.dets[c.dets[i].key()]; ok {
+		if f, ok := l.dets[c.detKey(i)]; ok {
 			s.Dets[i].CopyFrom(pick(f.c).Dets[f.i])
 		}
 	}
@@ -164,11 +165,11 @@ func (c *cell) outages() (list []*cell) {
 func (c *cell) goOn(before *state, out []*cell) {
 	slots := map[nameKey]int32{}
 	for i := range c.slots {
-		slots[c.slots[i].key()] = int32(i)
+		slots[c.slotKey(i)] = int32(i)
 	}
 	take := func(to []point, o *cell, points []point) []point {
 		for _, p := range points {
-			if slot, ok := slots[o.slots[p.Slot].key()]; ok {
+			if slot, ok := slots[o.slotKey(int(p.Slot))]; ok {
 				p.Slot = slot
 				to = append(to, p)
 			}
@@ -190,22 +191,24 @@ func (c *cell) goOn(before *state, out []*cell) {
 	c.mid.take(c)
 }
 
-func (s *slot) key() nameKey { return nameKey{s.dev.id, s.metric} }
+func (c *cell) slotKey(i int) nameKey { return nameKey{c.device(int32(i)).id, c.slots[i].metric} }
 
-func (d *detector) key() nameKey {
+func (c *cell) detKey(i int) nameKey {
+	d := &c.dets[i]
 	name := d.kind.Name + " " + d.placement
 	if d.kind.Rated {
 		name += " " + strconv.FormatFloat(d.rating, 'g', -1, 64)
 	}
-	return nameKey{d.dev.id, name}
+	return nameKey{c.devices[d.dev].id, name}
 }
 
-// key names an instance across versions of site and rules.
-func (r *instance) key() nameKey {
-	if r.dev == nil {
-		return nameKey{"p:" + r.at, r.rule.Name}
+// instKey names an instance across versions of site and rules; place is where its
+// device is.
+func (c *cell) instKey(in *instance, place string) nameKey {
+	if in.dev < 0 {
+		return nameKey{"p:" + place, in.rule.Name}
 	}
-	return nameKey{r.dev.id, r.rule.Name}
+	return nameKey{c.devices[in.dev].id, in.rule.Name}
 }
 
 // fresh is a state in which nothing is known.

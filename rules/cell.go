@@ -1,23 +1,13 @@
 package rules
 
-import (
-	"time"
-
-	"weishao.dev/weishao/rules/detect"
-)
-
 // cell is the devices that rules look at together: one, unless a rule or a detector
 // asks several of a place, or a rule looks elsewhere in a zone. Everything in it
 // happens in one order of event time.
 type cell struct {
-	key     string    // "d:" and the device, "p:" and the place, or "z:" and the zone
-	gone    bool      // another has taken its place
+	*layout
 	devices []*device // by place, and at one place by name
-	slots   []slot
-	dets    []detector
-	wins    []windowOf
-	insts   []*instance
-	loc     *time.Location
+	kind    byte      // what it is the cell of: one of the constants below
+	gone    bool      // another has taken its place
 
 	cur   *state
 	said  [][]span // by instance: what has been raised since base, oldest first
@@ -31,48 +21,28 @@ type cell struct {
 	thin  []thinned  // by derived slot: what the charts have been given
 }
 
-// slot is one metric of one device.
-type slot struct {
-	dev    *device
-	metric string
-	det    int     // of a derived metric, which detector; else -1
-	out    int     // and which of its outputs
-	move   float64 // change of a derived metric that charts show
-	feeds  []feed
-	wins   []int // windows over it
-	insts  []int // instances that ask for it, or for what a detector makes of it
+// What a cell can be the cell of.
+const (
+	ofDevice = 'd'
+	ofPlace  = 'p'
+	ofZone   = 'z'
+)
+
+// key names a cell across versions of site and rules.
+func (c *cell) key() string {
+	d := c.devices[0]
+	name := d.id
+	switch c.kind {
+	case ofPlace:
+		name = d.place
+	case ofZone:
+		name = d.zone
+	}
+	return string(c.kind) + ":" + name
 }
 
-// feed says that a slot is an input of a detector.
-type feed struct{ det, input int }
-
-type detector struct {
-	kind      detect.Kind
-	dev       *device
-	placement string  // that it was made for
-	rating    float64 // likewise
-	outs      []int   // slots
-}
-
-type windowOf struct {
-	slot   int
-	span   int64 // ms
-	sketch bool  // for quantiles
-}
-
-// instance is one rule at one device, or at one place.
-type instance struct {
-	rule        *Rule
-	dev         *device // whose metrics it asks for; nil: of several
-	at          string  // place
-	when, clear *node
-	timed       bool  // its truth may change with time alone
-	evidence    []int // measured slots that decide
-	likelihood  int   // slot of a likelihood, or -1
-}
-
-// about reports whether the instance says something of the device.
-func (r *instance) about(d *device) bool { return r.dev == d || r.dev == nil && r.at == d.place }
+// device is the one that a slot is a metric of.
+func (c *cell) device(slot int32) *device { return c.devices[c.slots[slot].dev] }
 
 // point is one reading of a slot.
 type point struct {
@@ -109,7 +79,7 @@ func (c *cell) step(s *state, p point, o observer) {
 			s.Dets[f.det].Gap(f.input, p.T)
 		}
 	} else {
-		v.set(p.T, p.V, sl.dev.limit)
+		v.set(p.T, p.V, c.devices[sl.dev].limit)
 		for _, f := range sl.feeds {
 			s.Dets[f.det].Observe(f.input, p.T, p.V)
 		}

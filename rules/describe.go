@@ -17,24 +17,27 @@ const maxEvidence = 32
 func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	in := c.insts[i]
 	m := moment{s, t, c.loc}
-	d := in.dev
+	var d *device
+	if in.dev >= 0 {
+		d = c.devices[in.dev]
+	}
 	v := Verdict{Time: t, Rule: in.rule.Name, Hazard: in.rule.Hazard, Severity: in.rule.Severity}
 	slot, value, threshold, ok := in.when.decision(&m)
 	if ok {
 		v.Metric, v.Value, v.Threshold = c.slots[slot].metric, value, threshold
-		if at := c.slots[slot].dev; d == nil && at.place == in.at {
-			d = at
+		if at := c.slots[slot].dev; d == nil && c.first[at] == in.at {
+			d = c.devices[at]
 		}
 	}
 	if d == nil {
-		d = c.devices[slices.IndexFunc(c.devices, in.about)]
+		d = c.devices[in.at]
 	}
 	v.Place, v.Zone, v.Device = d.place, d.zone, d.id
 	if in.likelihood >= 0 && s.Vals[in.likelihood].Known {
 		v.Likelihood, v.Likely = s.Vals[in.likelihood].V, c.slots[in.likelihood].metric
 	}
 	if ok && c.slots[slot].det >= 0 {
-		v.Evidence = append(v.Evidence, Evidence{Device: c.slots[slot].dev.id, Metric: v.Metric, Time: t, Value: value})
+		v.Evidence = append(v.Evidence, Evidence{Device: c.device(int32(slot)).id, Metric: v.Metric, Time: t, Value: value})
 	}
 	for k := len(e.recent) - 1; k >= 0 && len(v.Evidence) < maxEvidence; k-- {
 		p := e.recent[k]
@@ -42,7 +45,7 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 			continue
 		}
 		sl := &c.slots[p.Slot]
-		ev := Evidence{Device: sl.dev.id, Metric: sl.metric, Time: p.T, Value: p.V}
+		ev := Evidence{Device: c.devices[sl.dev].id, Metric: sl.metric, Time: p.T, Value: p.V}
 		if q := telemetry.Quality(p.Q); q != telemetry.Good {
 			ev.Quality = q.String()
 		}
@@ -101,7 +104,7 @@ func (e *Engine) chart(c *cell, thin []thinned, s *state, det int, t int64) {
 			continue
 		}
 		*last = thinned{t, v.V, true}
-		e.out.Derived(DerivedSample{Device: c.dets[det].dev.id, Point: telemetry.Point{Metric: c.slots[slot].metric, Time: t, Value: v.V}})
+		e.out.Derived(DerivedSample{Device: c.devices[c.dets[det].dev].id, Point: telemetry.Point{Metric: c.slots[slot].metric, Time: t, Value: v.V}})
 	}
 }
 

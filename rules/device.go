@@ -1,9 +1,6 @@
 package rules
 
 import (
-	"slices"
-
-	"weishao.dev/weishao/rules/detect"
 	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 )
@@ -16,19 +13,19 @@ const silenceGrace = 6_000 // ms
 type device struct {
 	id        string
 	node      *gateway
-	announced string   // placement of its birth certificate
-	interval  int64    // ms; that of the site, or announced, or the default
-	stated    int64    // ms; as announced
-	metrics   []string // measured ones, in the order in which they came to be known
-	derived   []string // what detectors make of them
+	announced string // placement of its birth certificate
+	interval  int64  // ms; that of the site, or announced, or the default
+	stated    int64  // ms; as announced
+	kit       *kit   // its metrics
 
 	place, zone, placement string
 	rating                 float64 // of its circuit in A; 0: not told
 	listed                 string  // the zone whose list it is in
 	limit                  int64   // ms of silence after which nothing is known
 
-	cell  *cell
-	slots []int // by metrics: its slot in the cell, or -1 if nobody asks for it
+	cell   *cell
+	nth    int    // of the cell's devices
+	placed string // the place for which the cell was made
 
 	heard   int64     // listening time of its last reading
 	heardAt int64     // arrival of it, or of what made the device known
@@ -63,45 +60,12 @@ type gateway struct {
 
 func fault(q uint8) bool { return telemetry.Quality(q).Fault() }
 
-func (d *device) has(metric string) bool {
-	return slices.Contains(d.metrics, metric) || slices.Contains(d.derived, metric)
-}
-
-func (d *device) hasAny(metrics []string) bool { return slices.ContainsFunc(metrics, d.has) }
-
-// learn adds metrics that were announced or came; false if all were known.
-func (d *device) learn(metrics ...string) bool {
-	news := false
-	for _, m := range metrics {
-		if !slices.Contains(d.metrics, m) {
-			d.metrics, news = append(d.metrics, m), true
-		}
-	}
-	if news {
-		d.derived = nil
-		for _, k := range detect.Kinds() {
-			if k.Wants(d.metrics) {
-				d.derived = append(d.derived, k.Outputs...)
-			}
-		}
-	}
-	return news
-}
-
-// lookUp finds the slots of the device's metrics.
-func (d *device) lookUp() {
-	d.slots = d.slots[:0]
-	for _, m := range d.metrics {
-		d.slots = append(d.slots, slices.IndexFunc(d.cell.slots, func(s slot) bool { return s.dev == d && s.metric == m && s.det < 0 }))
-	}
-}
-
 // slotOf is the slot of a metric; known is false for one that the device has not
 // been seen with.
 func (d *device) slotOf(metric string) (slot int, known bool) {
-	for i, m := range d.metrics {
+	for i, m := range d.kit.metrics {
 		if m == metric {
-			return d.slots[i], true
+			return d.cell.of[d.nth][i], true
 		}
 	}
 	return -1, false
@@ -110,7 +74,7 @@ func (d *device) slotOf(metric string) (slot int, known bool) {
 // settleIn takes over what the site says of the device; it reports whether that
 // is something new.
 func (d *device) settleIn(s *site.Site) bool {
-	at := s.Resolve(d.id, d.announced, d.metrics, "")
+	at := s.Resolve(d.id, d.announced, d.kit.metrics, "")
 	before, rated := [3]string{d.place, d.zone, d.placement}, d.rating
 	d.rating = 0
 	if own := s.Devices[d.id]; own != nil {

@@ -31,6 +31,10 @@ type Engine struct {
 	gates []*gateway // likewise
 	zones map[string][]*device
 	cells []*cell
+	kits  map[string]*kit
+
+	layouts map[string]*layout // of the site and the rules in effect
+
 	gone  bool    // some of cells are no longer in use
 	jobs  []*cell // outages being evaluated
 	aside int     // readings kept for outages
@@ -54,7 +58,7 @@ const restartGrace = 30_000
 
 // NewEngine is an engine that has read nothing.
 func NewEngine() *Engine {
-	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, zones: map[string][]*device{}}
+	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, zones: map[string][]*device{}, kits: map[string]*kit{}, layouts: map[string]*layout{}}
 }
 
 // Pack is the rules in effect; empty before the first Rules record.
@@ -145,7 +149,7 @@ func (e *Engine) readings(x *record.Readings) {
 		p := &x.Points[i]
 		slot, known := d.slotOf(p.Metric)
 		if !known {
-			d.learn(p.Metric)
+			e.learn(d, p.Metric)
 			d.settleIn(e.site)
 			e.resettle(d)
 			slot, _ = d.slotOf(p.Metric)
@@ -172,7 +176,7 @@ func (e *Engine) readings(x *record.Readings) {
 func (e *Engine) device(id string) *device {
 	d := e.byID[id]
 	if d == nil {
-		d = &device{id: id, node: e.nodeOf(id), heard: e.listen, heardAt: e.arrival}
+		d = &device{id: id, node: e.nodeOf(id), heard: e.listen, heardAt: e.arrival, kit: &noKit}
 		d.node.devices = append(d.node.devices, d)
 		e.byID[id] = d
 		e.order = append(e.order, d)
@@ -218,7 +222,7 @@ func (e *Engine) deviceBirth(x *record.DeviceBirth) {
 	d := e.device(x.Device)
 	d.heard = max(d.heard, e.listen)
 	d.lose(x.Metrics, e.listen)
-	news := d.learn(x.Metrics...)
+	news := e.learn(d, x.Metrics...)
 	if d.announced != x.Placement || d.stated != x.IntervalMS {
 		d.announced, d.stated = x.Placement, x.IntervalMS
 		news = true
@@ -279,6 +283,7 @@ func (e *Engine) setRules(x *record.Rules) error {
 // resite puts every device where the site in effect says.
 func (e *Engine) resite() {
 	e.zones = map[string][]*device{}
+	e.layouts = map[string]*layout{}
 	for _, d := range e.order {
 		d.settleIn(e.site)
 		e.list(d)
@@ -322,7 +327,7 @@ func (e *Engine) Stirred(device string) bool {
 		return false
 	}
 	for i, in := range d.cell.insts {
-		if d.cell.cur.Phases[i].Stage != idle && in.about(d) {
+		if d.cell.cur.Phases[i].Stage != idle && d.cell.about(in, d.nth) {
 			return true
 		}
 	}

@@ -99,7 +99,7 @@ func (e *Engine) observe(c *cell, p point) {
 		e.belated(c, p)
 		return
 	}
-	c.slots[p.Slot].dev.behind = 0
+	c.device(p.Slot).behind = 0
 	e.append(c, p)
 }
 
@@ -176,7 +176,7 @@ func (e *Engine) again(c *cell, from *checkpoint) {
 // may be silent, while another one was not: their clocks differ. Then its readings
 // are taken as of now, since nothing would ever be raised on them otherwise.
 func (e *Engine) behind(c *cell, p point) bool {
-	d := c.slots[p.Slot].dev
+	d := c.device(p.Slot)
 	if len(c.devices) < 2 || c.cur.LastT-p.T <= Lateness {
 		return false
 	}
@@ -191,7 +191,7 @@ func (e *Engine) behind(c *cell, p point) bool {
 // has come but readings from before what is allowed to be late. That may be because
 // one reading came from the future; or the clock was set right after an outage.
 func (c *cell) setBack(p point, listen int64) bool {
-	return c.cur.LastT-p.T > Lateness && listen-c.heard > c.slots[p.Slot].dev.limit
+	return c.cur.LastT-p.T > Lateness && listen-c.heard > c.device(p.Slot).limit
 }
 
 // insert puts a reading into the tail, not before from.

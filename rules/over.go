@@ -15,7 +15,7 @@ func (e *Engine) Over(rule, device string) lang.Truth {
 	m := moment{c.cur, max(c.cur.LastT, c.clock), c.loc}
 	over, found := lang.True, false
 	for i, in := range c.insts {
-		if in.rule.Name != rule || !in.about(d) {
+		if in.rule.Name != rule || !c.about(in, d.nth) {
 			continue
 		}
 		found = true

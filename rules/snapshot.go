@@ -85,6 +85,7 @@ type keptMark struct {
 // while the engine goes on.
 type Frozen struct {
 	state engineState // without cells
+	keys  []string    // of cells
 	cells []*cell     // copies of what changes
 }
 
@@ -95,21 +96,21 @@ func (e *Engine) Freeze() (*Frozen, error) {
 	}
 	s := engineState{Version: snapshotVersion, Site: e.inv, Rules: e.files, Arrival: e.arrival, Listen: e.listen}
 	for _, d := range e.order {
-		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.metrics, d.heard, d.heardAt, d.behind, d.silent, d.faulty, slices.Clone(d.bad), d.good})
+		s.Devices = append(s.Devices, deviceState{d.id, d.announced, d.stated, d.kit.metrics, d.heard, d.heardAt, d.behind, d.silent, d.faulty, slices.Clone(d.bad), d.good})
 	}
 	for _, g := range e.gates {
 		s.Gateways = append(s.Gateways, gatewayState{g.id, g.heard, g.heardAt, g.backAt, g.silent, g.forked, g.forkAt, g.stored})
 	}
-	f := &Frozen{state: s, cells: make([]*cell, len(e.live()))}
+	f := &Frozen{state: s, cells: make([]*cell, len(e.live())), keys: make([]string, len(e.cells))}
 	for i, c := range e.cells {
-		f.cells[i] = c.freeze()
+		f.keys[i], f.cells[i] = c.key(), c.freeze()
 	}
 	return f, nil
 }
 
 // freeze copies what changes in a cell.
 func (c *cell) freeze() *cell {
-	f := &cell{key: c.key, cur: c.cur.clone(), base: c.base.clone(), mid: c.mid.clone(), tail: slices.Clone(c.tail),
+	f := &cell{cur: c.cur.clone(), base: c.base.clone(), mid: c.mid.clone(), tail: slices.Clone(c.tail),
 		said: make([][]span, len(c.said)), clock: c.clock, heard: c.heard, late: c.late}
 	for i, said := range c.said {
 		f.said[i] = slices.Clone(said)
@@ -137,8 +138,9 @@ func (f *Frozen) Write(w io.Writer) error {
 	if err := enc.Encode(&s); err != nil {
 		return fmt.Errorf("rules: snapshot: %w", err)
 	}
-	for _, c := range f.cells {
+	for i, c := range f.cells {
 		k := c.keep()
+		k.Key = f.keys[i]
 		if err := enc.Encode(&k); err != nil {
 			return fmt.Errorf("rules: snapshot: %w", err)
 		}
@@ -158,7 +160,7 @@ func (e *Engine) Snapshot() ([]byte, error) {
 }
 
 func (c *cell) keep() cellState {
-	k := cellState{Key: c.key, Cur: c.cur.keep(), Base: c.base.s.keep(), BaseAt: keptMark{c.base.pos, c.base.marks}, MidAt: keptMark{c.mid.pos, c.mid.marks},
+	k := cellState{Cur: c.cur.keep(), Base: c.base.s.keep(), BaseAt: keptMark{c.base.pos, c.base.marks}, MidAt: keptMark{c.mid.pos, c.mid.marks},
 		Said: c.said, Tail: c.tail, Clock: c.clock, Heard: c.heard, Late: c.late}
 	if c.mid.s != nil {
 		mid := c.mid.s.keep()
@@ -194,9 +196,9 @@ func (e *Engine) Restore(b []byte) error {
 		made.heard, made.heardAt, made.backAt, made.silent, made.forked, made.forkAt, made.stored = g.Heard, g.HeardAt, g.BackAt, g.Silent, g.Forked, g.ForkAt, g.Stored
 	}
 	for _, k := range s.Devices {
-		d := &device{id: k.ID, node: e.nodeOf(k.ID), announced: k.Announced, stated: k.Stated,
+		d := &device{id: k.ID, node: e.nodeOf(k.ID), announced: k.Announced, kit: &noKit, stated: k.Stated,
 			heard: k.Heard, heardAt: k.HeardAt, behind: k.Behind, silent: k.Silent, faulty: k.Faulty, bad: k.Bad, good: k.Good}
-		d.learn(k.Metrics...)
+		e.learn(d, k.Metrics...)
 		d.node.devices = append(d.node.devices, d)
 		e.byID[d.id] = d
 		e.order = append(e.order, d)
@@ -224,7 +226,7 @@ func (e *Engine) setFiles(s *engineState) error {
 func (e *Engine) restoreCells(dec *gob.Decoder, n int) error {
 	byKey := map[string]*cell{}
 	for _, c := range e.live() {
-		byKey[c.key] = c
+		byKey[c.key()] = c
 	}
 	if len(byKey) != n {
 		return fmt.Errorf("%w (%d cells, want %d)", ErrSnapshot, n, len(byKey))
@@ -240,11 +242,11 @@ func (e *Engine) restoreCells(dec *gob.Decoder, n int) error {
 			return fmt.Errorf("%w (cell %s)", ErrSnapshot, k.Key)
 		}
 		if err := c.restore(&k); err != nil {
-			return fmt.Errorf("%w (cell %s: %w)", ErrSnapshot, c.key, err)
+			return fmt.Errorf("%w (cell %s: %w)", ErrSnapshot, k.Key, err)
 		}
 		e.aside += c.kept()
 		e.cells = append(e.cells, c)
-		delete(byKey, c.key)
+		delete(byKey, k.Key)
 	}
 	return nil
 }

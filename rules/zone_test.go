@@ -93,7 +93,7 @@ func TestZonesAreJoinedWhereARuleLooks(t *testing.T) {
 	keys := func(w *world) string {
 		var list []string
 		for _, c := range w.e.live() {
-			list = append(list, c.key)
+			list = append(list, c.key())
 		}
 		slices.Sort(list)
 		return strings.Join(list, " ")

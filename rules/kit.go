@@ -1,0 +1,52 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"weishao.dev/weishao/rules/detect"
+)
+
+// kit is the metrics of a device. All devices that have the same share one.
+type kit struct {
+	metrics []string // measured ones, in the order in which they came to be known
+	derived []string // what detectors make of them
+}
+
+var noKit kit
+
+func (k *kit) has(metric string) bool {
+	return slices.Contains(k.metrics, metric) || slices.Contains(k.derived, metric)
+}
+
+func (k *kit) hasAny(metrics []string) bool { return slices.ContainsFunc(metrics, k.has) }
+
+// learn adds metrics of a device that were announced or came; false if all were known.
+func (e *Engine) learn(d *device, metrics ...string) bool {
+	list := slices.Clip(d.kit.metrics)
+	for _, m := range metrics {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	if len(list) == len(d.kit.metrics) {
+		return false
+	}
+	d.kit = e.kitOf(list)
+	return true
+}
+
+func (e *Engine) kitOf(metrics []string) *kit {
+	name := strings.Join(metrics, "\x00")
+	if k := e.kits[name]; k != nil {
+		return k
+	}
+	k := &kit{metrics: metrics}
+	for _, d := range detect.Kinds() {
+		if d.Wants(metrics) {
+			k.derived = append(k.derived, d.Outputs...)
+		}
+	}
+	e.kits[name] = k
+	return k
+}
