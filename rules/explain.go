@@ -15,7 +15,7 @@ type Feature struct {
 // for it.
 func (c *cell) explain(s *state, i int) (list []Feature) {
 	for _, det := range c.asked(c.insts[i].when, nil) {
-		device := c.dets[det].dev.id
+		device := c.devices[c.dets[det].dev].id
 		for _, f := range s.Dets[det].Explain() {
 			list = append(list, Feature{device, f.Name, f.Value, f.Unit})
 		}
