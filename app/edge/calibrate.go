@@ -137,7 +137,7 @@ func (c *calibration) part() (devices.Calibrator, error) {
 	if c.kinds == nil {
 		c.kinds = c.wiring.calibrators(c.catalogue)
 	}
-	cfg, err := gateway.Load(c.file, kindsOn(c.wiring, c.catalogue, slog.New(slog.DiscardHandler)))
+	cfg, err := inEffect(c.file, goodFile, kindsOn(c.wiring, c.catalogue, slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, err
 	}

@@ -113,14 +113,9 @@ func loadOn(wiring *wiring, file string, log *slog.Logger) (*parts, error) {
 func loadPushed(wiring *wiring, file, pushed string, log *slog.Logger) (*parts, error) {
 	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
 	kinds := kindsOn(wiring, catalogue, log)
-	cfg, err := gateway.Load(file, kinds)
+	cfg, err := inEffect(file, pushed, kinds)
 	if err != nil {
 		return nil, err
-	}
-	if path := filepath.Join(cfg.State.V, pushed); pushed != "" && exists(path) {
-		if cfg, err = gateway.LoadWith(file, path, kinds); err != nil {
-			return nil, err
-		}
 	}
 	cfg.Version = Version
 	files, err := ruleFiles(cfg.Rules)
@@ -148,6 +143,19 @@ func loadPushed(wiring *wiring, file, pushed string, log *slog.Logger) (*parts, 
 		deps.Devices = append(deps.Devices, a.Device())
 	}
 	return &parts{cfg: cfg, deps: deps, watch: watch, buses: wiring.buses}, nil
+}
+
+// inEffect is the configuration of a file, with what the hub has pushed where the state
+// folder has a file of that name.
+func inEffect(file, pushed string, kinds map[string]gateway.Factory) (*gateway.Config, error) {
+	cfg, err := gateway.Load(file, kinds)
+	if err != nil || pushed == "" {
+		return cfg, err
+	}
+	if path := filepath.Join(cfg.State.V, pushed); exists(path) {
+		return gateway.LoadWith(file, path, kinds)
+	}
+	return cfg, nil
 }
 
 func exists(path string) bool {

@@ -118,6 +118,22 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
+// A device that the hub has pushed is calibrated like any other.
+func TestCalibrateWhatIsInEffect(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "gateway.yaml", mqConfig)
+	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "state/"+goodFile, "devices:\n  - {id: bath, kind: mq4, adc: {kind: mcp3208, channel: 0}}\n")
+	if out, err := calibrated(t, dir, "bath", "\nme\n", func() float64 { return 0.5 }); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := calibrated(t, dir, "kitchen", "\nme\n", nil); err == nil || !strings.Contains(err.Error(), `no device "kitchen"`) {
+		t.Errorf("a device that is not in effect: %v", err)
+	}
+}
+
 func TestCalibrateRefuses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "gateway.yaml", mqConfig)

@@ -91,7 +91,7 @@ func watchOn(ctx context.Context, w *wiring, file string, stdout, stderr io.Writ
 		log = slog.New(slog.NewTextHandler(board, nil))
 	}
 	kinds := kindsOn(w, catalogue, log)
-	cfg, err := gateway.Load(file, kinds)
+	cfg, err := inEffect(file, goodFile, kinds)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func watchOn(ctx context.Context, w *wiring, file string, stdout, stderr io.Writ
 	if inPlace {
 		drawing.Go(func() { draw(ctx, board, stdout) })
 	}
-	err = gateway.Observe(ctx, cfg, gateway.Deps{Log: log, Kinds: kinds, Dir: filepath.Dir(file), Catalogue: catalogue}, board.Announce, see)
+	err = gateway.Observe(ctx, cfg, gateway.Deps{Log: log, Kinds: kinds, Dir: filepath.Dir(file), Catalogue: catalogue, Built: w.rooms.Check}, board.Announce, see)
 	stop()
 	drawing.Wait()
 	return err
