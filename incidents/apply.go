@@ -260,7 +260,10 @@ func (a applier) lead(r *row, v rules.Verdict) {
 	r.Hazard, r.Severity, r.Rule, r.Reason = v.Hazard, v.Severity, v.Rule, v.Reason
 	r.Message, r.Do, r.When, r.RuleText = text.Message, text.Do, text.When, text.Text
 	r.Metric, r.Value, r.Threshold, r.Likelihood, r.Likely = v.Metric, v.Value, v.Threshold, v.Likelihood, v.Likely
-	r.Features = v.Features
+	r.Features = []Feature{}
+	for _, f := range v.Features {
+		r.Features = append(r.Features, Feature(f))
+	}
 }
 
 // gather adds the verdict's places, devices and readings, and returns the places

@@ -79,21 +79,21 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // Incident is one hazard as people handle it. Its JSON is the API's.
 type Incident struct {
-	ID       string          `json:"id"`
-	Hazard   rules.Hazard    `json:"hazard"`
-	Severity rules.Severity  `json:"severity"`
-	State    State           `json:"state"`
-	Rule     string          `json:"rule"` // the rule that raised it, or that raised it higher
-	Zone     string          `json:"zone"`
-	Places   []string        `json:"places"`
-	Devices  []string        `json:"devices"`
-	Node     string          `json:"node,omitempty"` // the gateway, where it is about one
-	Onset    Time            `json:"onset"`          // event time since which the condition holds
-	Opened   Time            `json:"opened"`         // event time at which the rules decided
-	Cleared  Time            `json:"cleared"`        // event time since which nothing holds any more; null while something does
-	Evidence []Evidence      `json:"evidence"`       // the readings that decided, at most MaxEvidence, oldest first
-	Features []rules.Feature `json:"features"`       // by what the detectors decided, when the rule was raised
-	Over     bool            `json:"over"`           // found in a backlog when it was already past
+	ID       string         `json:"id"`
+	Hazard   rules.Hazard   `json:"hazard"`
+	Severity rules.Severity `json:"severity"`
+	State    State          `json:"state"`
+	Rule     string         `json:"rule"` // the rule that raised it, or that raised it higher
+	Zone     string         `json:"zone"`
+	Places   []string       `json:"places"`
+	Devices  []string       `json:"devices"`
+	Node     string         `json:"node,omitempty"` // the gateway, where it is about one
+	Onset    Time           `json:"onset"`          // event time since which the condition holds
+	Opened   Time           `json:"opened"`         // event time at which the rules decided
+	Cleared  Time           `json:"cleared"`        // event time since which nothing holds any more; null while something does
+	Evidence []Evidence     `json:"evidence"`       // the readings that decided, at most MaxEvidence, oldest first
+	Features []Feature      `json:"features"`       // by what the detectors decided, when the rule was raised
+	Over     bool           `json:"over"`           // found in a backlog when it was already past
 
 	DecidedAt  Time      `json:"decided_at"` // the hub's clock when the verdict was applied
 	Message    site.Text `json:"message"`
@@ -129,6 +129,15 @@ type Evidence struct {
 	Time    Time    `json:"time"`
 	Value   float64 `json:"value"`
 	Quality string  `json:"quality,omitempty"`
+}
+
+// Feature is one number by which a detector decided, when the rule that leads was
+// raised.
+type Feature struct {
+	Device string  `json:"device"`
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	Unit   string  `json:"unit,omitempty"` // none for a mere number
 }
 
 // MaxEvidence is how many readings an incident lists. The verdicts keep all.

@@ -16,10 +16,12 @@ type cardView struct {
 	incidents.Incident
 	Title     site.Text // the rule's message; empty: the hazard's name says it
 	Unit      string
+	Decided   site.Text // the metric that decided, by name
 	Where     where
 	More      []where // the other places
 	NodeName  site.Text
 	Chart     *chartView
+	Features  []featureRow
 	Paged     []paging
 	AckName   site.Text
 	HereName  site.Text
@@ -58,6 +60,12 @@ type chartView struct {
 	Onset          int64  // 0: none
 	Live           bool   // To follows the clock
 	Derived        bool
+
+	Over         string // metric from 0 to 1 that is drawn over it; "": none
+	OverLabel    site.Text
+	OverLevel    float64 // that it was compared with; 0: it was not
+	OverSeverity string
+	Stages       string // metric whose changes are marked; "": none
 }
 
 // line is one horizontal line of a chart.
@@ -128,7 +136,8 @@ func (s *Server) card(u User, inc incidents.Incident, l lookup) cardView {
 			c.NodeName = n.Name
 		}
 	}
-	c.Chart = s.whyChart(&inc)
+	c.Decided = s.chart("", inc.Metric, 0, 0).Label
+	c.Chart, c.Features = s.whyChart(&inc), s.featureRows(&inc)
 	return c
 }
 
@@ -168,28 +177,6 @@ func (s *Server) pagings(timeline []incidents.Event) []paging {
 		}
 	}
 	return out
-}
-
-// whyChart shows the metric that decided around the onset, or nil where no
-// reading did.
-func (s *Server) whyChart(inc *incidents.Incident) *chartView {
-	device := decidedBy(inc)
-	if inc.Metric == "" || device == "" {
-		return nil
-	}
-	const minute = 60_000
-	end := s.Clock.NowMS()
-	live := inc.State.Live() && inc.Cleared == 0
-	if inc.Cleared != 0 {
-		end = min(end, int64(inc.Cleared)+2*minute)
-	}
-	onset := int64(inc.Onset)
-	end = min(end, onset+12*60*minute)
-	before := max(5*minute, (end-onset)/4)
-	c := s.chart(device, inc.Metric, onset-before, max(end, onset+minute))
-	c.Onset, c.Live = onset, live
-	c.Lines = encodeLines([]line{{inc.Threshold, string(inc.Severity), inc.Rule}})
-	return c
 }
 
 // chart is a chart of one device's metric without lines.

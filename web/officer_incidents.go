@@ -238,7 +238,7 @@ func (s *Server) evidenceCharts(inc *incidents.Incident) []chartView {
 	var out []chartView
 	for _, e := range inc.Evidence {
 		same := func(c chartView) bool { return c.Device == e.Device && c.Metric == e.Metric }
-		if len(out) == 3 || same(*why) || slices.ContainsFunc(out, same) {
+		if len(out) == 3 || same(*why) || e.Metric == why.Over || slices.ContainsFunc(out, same) {
 			continue
 		}
 		c := s.chart(e.Device, e.Metric, why.From, why.To)

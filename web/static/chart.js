@@ -6,6 +6,7 @@
 import { say } from "./strings.js";
 import { now } from "./clock.js";
 import { options } from "./plot.js";
+import { marks } from "./overlay.js";
 
 const every = 10_000; // ms between updates of a live chart
 const drawn = new Map(); // element → {plot, series}
@@ -64,11 +65,15 @@ async function read(el) {
     // A chart of an incident grows from its onset; one of a range slides.
     if (d.onset === "0") from = to - span;
   }
-  const query = new URLSearchParams({ device: d.device, metric: d.metric, from, to });
-  if (d.step) query.set("step", d.step);
-  const answer = await fetch(`/api/v1/series?${query}`, { signal: AbortSignal.timeout(10_000) });
-  if (!answer.ok) throw new Error(`series: ${answer.status}`);
-  return answer.json();
+  const ask = async (metric) => {
+    const query = new URLSearchParams({ device: d.device, metric, from, to });
+    if (d.step) query.set("step", d.step);
+    const answer = await fetch(`/api/v1/series?${query}`, { signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) throw new Error(`series: ${answer.status}`);
+    return answer.json();
+  };
+  const [series, over, stages] = await Promise.all([d.metric, d.over, d.stages].map((m) => (m ? ask(m) : undefined)));
+  return { ...series, over, marks: marks(stages?.points ?? []) };
 }
 
 async function update() {
@@ -101,7 +106,12 @@ function paint(el, paper = false) {
   }
   chart.plot?.destroy();
   el.replaceChildren();
-  chart.plot = new uPlot(options(uPlot, el, series, paper), gaps(data, series.step), el);
+  let shown = gaps(data, series.step);
+  if (series.over) {
+    const likely = [series.over.points.map((p) => p[0] / 1000), series.over.points.map((p) => p[2])];
+    shown = uPlot.join([shown, gaps(likely, Math.max(series.over.step, 30_000))]);
+  }
+  chart.plot = new uPlot(options(uPlot, el, series, paper), shown, el);
   const highest = Math.max(...data[2]);
   if (Number.isFinite(highest)) {
     const unit = el.dataset.unit === "1" ? "" : ` ${el.dataset.unit}`;
@@ -118,11 +128,10 @@ function gaps(data, step) {
     const between = at.slice(1).map((t, i) => t - at[i]).sort((a, b) => a - b);
     usual = Math.max(usual, between[Math.floor(between.length / 2)]);
   }
-  const out = [[], [], [], []];
+  const out = data.map(() => []);
   at.forEach((t, i) => {
     if (i && t - at[i - 1] > usual * 4) {
-      out[0].push((t + at[i - 1]) / 2);
-      for (const s of [1, 2, 3]) out[s].push(null);
+      out.forEach((column, s) => column.push(s ? null : (t + at[i - 1]) / 2));
     }
     out.forEach((column, s) => column.push(data[s][i]));
   });

@@ -1,9 +1,10 @@
 // How a chart looks: the options that uPlot gets.
 
 import { say } from "./strings.js";
+import { overlay, drawOver } from "./overlay.js";
 
 const zone = document.documentElement.dataset.zone || undefined;
-const lightPalette = { line: "#0b5a8a", band: "rgb(11 90 138 / .2)", grid: "#dddddd", fault: "rgb(106 63 160 / .16)", text: "#333333", critical: "#b8121a", major: "#a8430a", minor: "#8a6500", advisory: "#4a5b6b" };
+const lightPalette = { line: "#0b5a8a", over: "#7a3b9a", halo: "#ffffff", band: "rgb(11 90 138 / .2)", grid: "#dddddd", fault: "rgb(106 63 160 / .16)", text: "#333333", critical: "#b8121a", major: "#a8430a", minor: "#8a6500", advisory: "#4a5b6b" };
 
 const times = {};
 function timeText(ms, fields) {
@@ -33,7 +34,7 @@ function palette(el, paper) {
   const v = (name) => css.getPropertyValue(name).trim();
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return {
-    line: v("--chart-line"), band: v("--chart-band"), grid: v("--chart-grid"), fault: v("--chart-fault"), text: v("--dim"),
+    line: v("--chart-line"), over: v("--chart-over"), halo: v("--surface"), band: v("--chart-band"), grid: v("--chart-grid"), fault: v("--chart-fault"), text: v("--dim"),
     critical: dark ? "#ff6b70" : v("--critical"), major: dark ? "#ff9a5c" : v("--major"),
     minor: dark ? v("--minor") : "#8a6500", advisory: dark ? "#9fb4c8" : v("--advisory"),
   };
@@ -46,28 +47,31 @@ export function options(uPlot, el, series, paper) {
   const font = `${paper ? 9 : 12}px system-ui, sans-serif`;
   const alone = el.closest("[data-count='1']");
   const readout = el.closest("figure")?.querySelector("[data-readout]");
+  const over = series.over && overlay(uPlot, colours, font);
   return {
     width: paper ? (alone ? 690 : 335) : el.clientWidth,
     height: paper ? 150 : el.clientHeight,
-    padding: [10, 18, 0, 0],
+    padding: [10, over ? 0 : 18, 0, 0],
     tzDate: zone ? (s) => uPlot.tzDate(new Date(s * 1000), zone) : undefined,
     legend: { show: false },
     cursor: readout ? { sync: { key: "charts" }, drag: { x: true, y: false }, points: { size: 6 } } : { show: false },
-    scales: { x: { range: () => [series.from / 1000, series.to / 1000] }, y: { range: (u, lo, hi) => yRange(lo, hi, lines) } },
+    scales: { x: { range: () => [series.from / 1000, series.to / 1000] }, y: { range: (u, lo, hi) => yRange(lo, hi, lines) }, ...(over && { over: over.scale }) },
     axes: [
       { stroke: colours.text, font, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false }, values: ticks, space: 64, size: 26, gap: 4 },
       { stroke: colours.text, font, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false }, size: 42, gap: 4, space: 34 },
+      ...(over ? [over.axis] : []),
     ],
     series: [
       {},
       { stroke: "transparent", points: { show: false } },
       { stroke: "transparent", points: { show: false } },
       { stroke: colours.line, width: 2, points: { show: series.points.length < 3, size: 5 } },
+      ...(over ? [over.series] : []),
     ],
     bands: [{ series: [2, 1], fill: colours.band }],
     hooks: {
       drawClear: [(u) => drawFaults(u, series, colours)],
-      draw: [(u) => { const at = drawOnset(u, el, lines, colours, font); drawLines(u, lines, colours, font, at); }],
+      draw: [(u) => { const at = drawOnset(u, el, lines, colours, font); drawLines(u, lines, colours, font, at); if (over) drawOver(u, el, series, colours, scaled(font), label); }],
       setCursor: readout ? [(u) => { readout.textContent = reading(u, el); }] : [],
     },
   };
@@ -123,7 +127,7 @@ function drawOnset(u, el, lines, colours, font) {
   const crowded = lines.some((l) => Math.abs(u.valToPos(l.value, "y", true) - bbox.top) < 26 * devicePixelRatio);
   const y = crowded ? bbox.top + bbox.height * 0.4 : bbox.top + 12 * devicePixelRatio;
   const left = x > bbox.left + 60 * devicePixelRatio;
-  label(ctx, say("onset"), x + (left ? -4 : 4) * devicePixelRatio, y, colours.text, left ? "right" : "left");
+  label(ctx, colours, say("onset"), x + (left ? -4 : 4) * devicePixelRatio, y, colours.text, left ? "right" : "left");
   ctx.restore();
   return x;
 }
@@ -146,15 +150,23 @@ function drawLines(u, lines, colours, font, onset) {
     ctx.stroke();
     const below = right || y < bbox.top + 18 * devicePixelRatio; // the curve is above the level there
     const x = right ? bbox.left + bbox.width - 5 * devicePixelRatio : bbox.left + 5 * devicePixelRatio;
-    label(ctx, `${say("threshold")} ${l.value}`, x, y + (below ? 15 : -7) * devicePixelRatio, ctx.strokeStyle, right ? "right" : "left");
+    label(ctx, colours, `${say("threshold")} ${l.value}`, x, y + (below ? 15 : -7) * devicePixelRatio, ctx.strokeStyle, right ? "right" : "left");
   }
   ctx.restore();
 }
 
 const scaled = (font) => font.replace(/^\d+/, (px) => Math.round(px * devicePixelRatio));
 
-function label(ctx, text, x, y, colour, align) {
-  ctx.fillStyle = colour;
+// A halo keeps a label readable where a curve runs behind it.
+function label(ctx, colours, text, x, y, colour, align) {
   ctx.textAlign = align;
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 3 * devicePixelRatio;
+  ctx.strokeStyle = colours.halo;
+  ctx.strokeText(text, x, y);
+  ctx.restore();
+  ctx.fillStyle = colour;
   ctx.fillText(text, x, y);
 }

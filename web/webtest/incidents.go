@@ -64,6 +64,12 @@ func (w *World) Raise(inc incidents.Incident) {
 		at := int64(inc.Opened) - int64(23-i)*10_000
 		inc.Evidence = append(inc.Evidence, incidents.Evidence{Device: inc.Devices[0], Metric: inc.Metric, Time: incidents.Time(at), Value: w.value(inc.Metric, at, int64(inc.Onset))})
 	}
+	if inc.Metric == "charging.likelihood" { // it is computed from what the meter says
+		for i := range inc.Evidence {
+			e := &inc.Evidence[i]
+			e.Metric, e.Value = "power", w.value("power", int64(e.Time), int64(inc.Onset))
+		}
+	}
 	inc.Timeline = []incidents.Event{raised}
 	m.all = append(m.all, inc)
 	m.tell(inc)

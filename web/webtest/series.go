@@ -71,6 +71,16 @@ func (w *World) value(metric string, at, onset int64) float64 {
 		return max(0, 0.012+0.006*noise+rise(0.22, 4)*math.Exp(-max(since, 0)/18))
 	case "charging.likelihood":
 		return min(1, max(0, 0.04+0.03*noise+rise(0.9, 3)))
+	case "gas.leak_likelihood":
+		return min(0.95, max(0, rise(1, 1.2)))
+	case "charging.stage":
+		switch {
+		case since < -2:
+			return 0
+		case since < 40:
+			return 1
+		}
+		return 2
 	case "power":
 		return max(0, 4+2*noise+rise(182, 0.3))
 	case "current":

@@ -218,12 +218,19 @@ func (w *World) Sample() {
 	w.Raise(incidents.Incident{
 		ID: "a1gas", Hazard: "gas_leak", Severity: "critical", Rule: "gas-leak", Zone: "b17-2-301", Places: []string{"b17-2-301-kitchen"},
 		Message: text("燃气泄漏", "Gas leak"), Do: doGas, When: "gas.ch4 > 10 %LEL", Onset: incidents.Time(now - 4*minute), Metric: "gas.ch4", Value: 13.4, Threshold: 10, Likelihood: 0.92,
+		Likely: "gas.leak_likelihood", RuleText: "when: gas.ch4 > 10 %LEL\nhold: 5s\nclear: gas.ch4 < 5 %LEL\nclear_hold: 1m",
+		Features: []incidents.Feature{{Device: "beixin/gw-1/b17-2-301-kitchen", Name: "gas.above", Value: 12.6, Unit: "%LEL"}, {Device: "beixin/gw-1/b17-2-301-kitchen", Name: "gas.since", Value: 3.25, Unit: "min"}},
 	})
 	w.paged("a1gas", "wang", "wecom", true, "errcode 0 ok")
 	w.paged("a1gas", "li", "ntfy", false, "HTTP 503 from ntfy.example")
 	w.Raise(incidents.Incident{
 		ID: "b2wire", Hazard: "flying_wire", Severity: "major", Rule: "flying-wire", Zone: "b17-1-stair", Places: []string{"b17-1-corridor-2"},
 		Message: text("飞线充电", "Flying-wire charging"), Do: doWire, When: "charging.likelihood > 0.8", Onset: incidents.Time(now - 52*minute), Metric: "charging.likelihood", Value: 0.93, Threshold: 0.8, Likelihood: 0.93,
+		Likely: "charging.likelihood", RuleText: "when: charging.likelihood > 0.8\nclear: charging.likelihood < 0.3\nclear_hold: 2m",
+		Features: []incidents.Feature{
+			{Device: "beixin/gw-1/b17-1-corridor-2", Name: "charger.power", Value: 182.4, Unit: "W"}, {Device: "beixin/gw-1/b17-1-corridor-2", Name: "charger.on", Value: 2.5, Unit: "min"},
+			{Device: "beixin/gw-1/b17-1-corridor-2", Name: "charger.quiet", Value: 1.9, Unit: "min"}, {Device: "beixin/gw-1/b17-1-corridor-2", Name: "charger.trend", Value: 1.7, Unit: "%/h"},
+		},
 	})
 	w.paged("b2wire", "wang", "wecom", true, "errcode 0 ok")
 	w.incidents.Ack(context.Background(), "b2wire", "wang", "")
