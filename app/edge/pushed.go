@@ -54,8 +54,9 @@ type stage struct {
 	build    func(pushed string) (*parts, error)
 
 	running          atomic.Pointer[gateway.Gateway]
-	version, problem string      // as reported to the hub
-	pushes           chan []byte // the newest that was not looked at
+	latches          map[string]actuator.Latch // of the life before, which the disk may not have
+	version, problem string                    // as reported to the hub
+	pushes           chan []byte               // the newest that was not looked at
 }
 
 // attempt is one life of the gateway.
@@ -121,6 +122,11 @@ func (s *stage) live(all context.Context, a attempt) (*attempt, error) {
 	if err != nil {
 		return s.failed(a, err)
 	}
+	for _, actor := range p.watch.Actuators() {
+		if l, known := s.latches[actor.ID()]; known {
+			actor.Resume(l)
+		}
+	}
 	p.deps.Configure = s.take
 	var next *attempt
 	p.beside = func(running context.Context, g *gateway.Gateway) {
@@ -135,6 +141,10 @@ func (s *stage) live(all context.Context, a attempt) (*attempt, error) {
 		s.log.Warn("a bus was not let go", "error", err)
 	}
 	s.running.Store(nil)
+	s.latches = map[string]actuator.Latch{}
+	for _, actor := range p.watch.Actuators() {
+		s.latches[actor.ID()] = actor.Latch()
+	}
 	if next == nil && err != nil && all.Err() == nil {
 		return s.failed(a, err)
 	}

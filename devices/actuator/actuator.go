@@ -112,6 +112,14 @@ func (a *Actuator) Silence() error {
 // refuse. It is called before Run.
 func (a *Actuator) ResetBy(f func() error) { a.reset = f }
 
+// Resume has it remember what it did in an earlier life of the gateway within this
+// process, whatever the disk has of that. It is called before Run.
+func (a *Actuator) Resume(l Latch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.latch = l
+}
+
 // Latch is what it remembers at the moment.
 func (a *Actuator) Latch() Latch {
 	a.mu.Lock()
