@@ -25,6 +25,7 @@ type Record struct {
 	Preheat time.Duration // before it
 	Every   time.Duration // from one measurement to the next
 	Times   int           // how many are taken
+	Air     bool          // the record says how warm and damp the air was
 }
 
 // Result is the outcome of a calibration.

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"weishao.dev/weishao/devices/climate"
 	"weishao.dev/weishao/devices/life"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/internal/durable"
@@ -22,10 +23,11 @@ const calibrationKey = "calibration"
 
 // Calibration is what was found when a device was calibrated.
 type Calibration struct {
-	Key, Unit string  // of the value
-	Value     float64 // mean
-	Spread    float64 // in %
-	Times     int     // measurements
+	Key, Unit string       // of the value
+	Value     float64      // mean
+	Spread    float64      // in %
+	Times     int          // measurements
+	Air       *climate.Air // that it was found in; nil: not known
 	Date      time.Time
 	By        string
 }
@@ -43,6 +45,9 @@ func (c Calibration) Write(dir, device string) error {
 		"# device %s of the configuration beside it, unless that has a calibration of its own.\n"+
 		"%s: %s # %s\nspread: %.2f # %%, standard deviation\ndate: %s\nby: %s\n",
 		c.Times, device, c.Key, strconv.FormatFloat(c.Value, 'g', 6, 64), c.Unit, c.Spread, c.Date.Format(time.RFC3339), strconv.Quote(c.By))
+	if c.Air != nil {
+		text += fmt.Sprintf("temperature: %g # °C\nhumidity: %g # %%RH\n", c.Air.Temperature, c.Air.Humidity)
+	}
 	return durable.WriteFile(CalibrationFile(dir, device), []byte(text), 0o600)
 }
 

@@ -10,11 +10,14 @@ import (
 	"log/slog"
 	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/devices/bus"
+	"weishao.dev/weishao/devices/climate"
+	"weishao.dev/weishao/devices/max30105"
 	"weishao.dev/weishao/devices/mq"
 	"weishao.dev/weishao/gateway"
 	"weishao.dev/weishao/internal/conf"
@@ -23,11 +26,11 @@ import (
 
 const calibrateHelp = `Usage: weishao-gateway calibrate DEVICE --config FILE [--by NAME] [--yes]
 
-Calibrates a gas sensor in clean air and writes the record beside the configuration
+Calibrates a sensor in clean air and writes the record beside the configuration
 (DEVICE.calibration.yaml, for its owner alone). The gateway reads it with its next
 start. Stop the gateway before.
 
-Kinds that can be calibrated: mq2, mq4, mq5, mq6, mq7, mq9.
+Kinds that can be calibrated: mq2, mq4, mq5, mq6, mq7, mq9, max30105.
 
 Flags:
 `
@@ -46,6 +49,13 @@ func (w *wiring) calibrators(catalogue *telemetry.Catalogue) calibrators {
 			}
 			return own.Calibrator(model, d.ID.V, parts)
 		}
+	}
+	list["max30105"] = func(d *gateway.Device) (devices.Calibrator, error) {
+		var own max30105.Own
+		if err := d.DecodeOwn(&own); err != nil {
+			return nil, err
+		}
+		return own.Calibrator(d.Info(), w.buses)
 	}
 	return list
 }
@@ -96,12 +106,12 @@ func (c *calibration) run(ctx context.Context) error {
 	length := time.Duration(r.Times) * r.Every
 	fmt.Fprintf(c.out, `Calibration of %s in clean air.
 
-  1. The sensor has been heated for %v without a pause.
+  1. The sensor has been on for %v without a pause.
   2. The room was aired for 10 minutes, and then the windows were closed.
   3. Nobody cooks, smokes, paints or cleans with alcohol, nearby either.
   4. Nothing is touched for the next %v.
 
-`, c.device, hours(r.Preheat), length)
+`, c.device, onFor(r.Preheat), length)
 	if !c.yes {
 		if _, err := c.ask("Press Enter when all of this is so, Ctrl-C to leave: "); err != nil {
 			return err
@@ -119,9 +129,13 @@ func (c *calibration) run(ctx context.Context) error {
 			return err
 		}
 	}
+	air, err := c.air(r)
+	if err != nil {
+		return err
+	}
 	dir := filepath.Dir(c.file)
 	path := gateway.CalibrationFile(dir, c.device)
-	record := gateway.Calibration{Key: r.Key, Unit: r.Unit, Value: res.Value, Spread: math.Round(1e4*res.Spread) / 100, Times: res.N, Date: c.clock.Now(), By: c.by}
+	record := gateway.Calibration{Key: r.Key, Unit: r.Unit, Value: res.Value, Spread: math.Round(1e4*res.Spread) / 100, Times: res.N, Air: air, Date: c.clock.Now(), By: c.by}
 	if err := record.Write(dir, c.device); err != nil {
 		return err
 	}
@@ -169,4 +183,38 @@ func (c *calibration) ask(question string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-func hours(d time.Duration) string { return fmt.Sprintf("%g h", d.Hours()) }
+// air asks how warm and damp it was, where the record says it. An answer that is left out
+// is not known; with --yes nobody is asked.
+func (c *calibration) air(r devices.Record) (*climate.Air, error) {
+	if !r.Air || c.yes {
+		return nil, nil
+	}
+	var a climate.Air
+	for _, q := range []struct {
+		text        string
+		to          *float64
+		least, most float64
+	}{{"Temperature of the air in °C (Enter if you do not know): ", &a.Temperature, -20, 60}, {"Its humidity in %RH (Enter if you do not know): ", &a.Humidity, 0, 100}} {
+		for {
+			answer, err := c.ask(q.text)
+			if err != nil || answer == "" {
+				return nil, err
+			}
+			v, err := strconv.ParseFloat(answer, 64)
+			if err == nil && v >= q.least && v <= q.most {
+				*q.to = v
+				break
+			}
+			fmt.Fprintf(c.out, "%q is not a number from %g to %g.\n", answer, q.least, q.most)
+		}
+	}
+	return &a, nil
+}
+
+// onFor is a length of time as people say it: 24 h, 2 min.
+func onFor(d time.Duration) string {
+	if d >= time.Hour {
+		return fmt.Sprintf("%g h", d.Hours())
+	}
+	return fmt.Sprintf("%g min", d.Minutes())
+}

@@ -134,6 +134,30 @@ func TestCalibrateWhatIsInEffect(t *testing.T) {
 	}
 }
 
+// How warm and damp it was is asked where it bears on the reading, and may be left out.
+func TestCalibrateAsksForTheAir(t *testing.T) {
+	for answers, want := range map[string]string{
+		"\nme\n22,5\n120\n22.5\n48\n": "by: \"me\"\ntemperature: 22.5 # °C\nhumidity: 48 # %RH\n",
+		"\nme\n22\n\n":                "by: \"me\"\n",
+	} {
+		dir := t.TempDir()
+		file := write(t, dir, "gateway.yaml", mqConfig+`  - {id: air, kind: sht3x}
+  - {id: damp, kind: mq4, climate: air, adc: {kind: mcp3208, channel: 3},
+     compensation: {temperature: [0, 40], humidity: [20, 90], factor: [[2, 1], [1, 0.5]], source: our own}}
+`)
+		if out, err := calibrated(t, dir, "damp", answers, func() float64 { return 0.5 }); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if text, err := os.ReadFile(gateway.CalibrationFile(dir, "damp")); err != nil || !strings.HasSuffix(string(text), want) {
+			t.Errorf("%v\n%swant %s", err, text, want)
+		}
+		write(t, dir, "kitchen.calibration.yaml", "r0: 5000\n")
+		if code, _, errs := call(t, "--check", "--config", file); code != 0 {
+			t.Errorf("what was written is not read: %s", errs)
+		}
+	}
+}
+
 func TestCalibrateRefuses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "gateway.yaml", mqConfig)

@@ -7,7 +7,9 @@
 //   - It lights the air above its glass with a red and an infra-red diode and counts
 //     what smoke reflects. What comes back without smoke (glass, chamber) is Clean.
 //   - It is a part, not a detector: how many counts a dB/m is depends on the chamber, and
-//     must be found in one, beside a meter that is known (Calibration). Grey smoke of a
+//     must be found in one, beside a meter that is known (per_db_m: the same for chambers
+//     that are alike). What comes back from clean air differs from part to part, and is
+//     found by `weishao-gateway calibrate`. Grey smoke of a
 //     smouldering fire reflects several times as much as black smoke of a flame of the
 //     same obscuration: ±50 % at best. It is no EN 14604 alarm and does not replace one.
 //   - Steam, dust and insects reflect as well. Dust settles: Clean creeps upwards by
@@ -53,16 +55,17 @@ import (
 type Own struct {
 	Pos         conf.Pos `yaml:"-"`
 	bus.OnI2C   `yaml:",inline"`
-	Calibration *Calibration `yaml:"calibration"`
+	PerDB       conf.At[float64] `yaml:"per_db_m"`    // counts of infra-red light for each dB/m, of the chamber
+	Calibration *Calibration     `yaml:"calibration"` // see `weishao-gateway calibrate`
 }
 
-// Calibration is what was found in the chamber, of infra-red light.
+// Calibration is the record of a calibration in clean air.
 type Calibration struct {
-	Pos   conf.Pos         `yaml:"-"`
-	Clean conf.At[float64] `yaml:"clean"`    // counts in clean air
-	PerDB conf.At[float64] `yaml:"per_db_m"` // counts for each dB/m
-	Date  time.Time        `yaml:"date"`
-	By    string           `yaml:"by"`
+	Pos    conf.Pos         `yaml:"-"`
+	Clean  conf.At[float64] `yaml:"clean"` // counts of infra-red light
+	Date   time.Time        `yaml:"date"`
+	By     string           `yaml:"by"`
+	Spread float64          `yaml:"spread"` // standard deviation in % of clean
 }
 
 const (
@@ -96,14 +99,18 @@ var settings = []byte{
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	var errs conf.Errors
-	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, 0x57), same: devices.Stuck{After: stuck}}
+	s := o.sensor(info, b, &errs)
+	if o.PerDB.Pos.Line == 0 {
+		errs.Add(o.Pos, "per_db_m is missing: counts for each dB/m, found in a chamber like the one that the part sits in")
+	}
+	s.perDB = conf.Given(&errs, "per_db_m", o.PerDB, 0, 1, top)
 	switch c := o.Calibration; {
 	case c == nil:
-		errs.Add(o.Pos, "calibration is missing: counts in clean air and counts for each dB/m, found in the chamber that the part sits in")
-	case c.Clean.V < 1 || c.Clean.V > top || c.PerDB.V < 1 || c.PerDB.V > top:
-		errs.Add(c.Pos, "clean and per_db_m are counts from 1 to %d", top)
+		errs.Add(o.Pos, "calibration is missing: run `weishao-gateway calibrate` in clean air: it writes the record")
+	case c.Clean.V < 1 || c.Clean.V > top:
+		errs.Add(c.Pos, "clean is missing or no count from 1 to %d: what comes back from clean air", top)
 	default:
-		s.clean, s.perDB = c.Clean.V, c.PerDB.V
+		s.clean = c.Clean.V
 	}
 	if info.Model == "" {
 		info.Model = "MAX30105"
@@ -116,6 +123,10 @@ func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	}
 	info.Metrics = []string{"smoke"}
 	return devices.PollPatiently(info, s.sample), errs.Err()
+}
+
+func (o *Own) sensor(info devices.Info, b *bus.Buses, errs *conf.Errors) *sensor {
+	return &sensor{conn: o.Conn(b, errs, o.Pos, info.ID, 0x57), same: devices.Stuck{After: stuck}}
 }
 
 type sensor struct {
@@ -134,6 +145,26 @@ var (
 )
 
 func (s *sensor) sample(ctx context.Context, now time.Time) ([]telemetry.Point, error) {
+	data, err := s.counts(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	s.last = now
+	p, err := s.judge(now, data)
+	if err != nil {
+		return nil, s.again(bus.BadFrame(s.conn, err))
+	}
+	if p.Quality == telemetry.Stuck {
+		s.ready = false // a reset may help
+	}
+	if p.Quality == telemetry.Good && now.Sub(s.began) < warmUp {
+		p.Quality = telemetry.Warmup
+	}
+	return []telemetry.Point{p}, nil
+}
+
+// counts are the samples that have come, of a part that is set up if need be.
+func (s *sensor) counts(ctx context.Context, now time.Time) ([]byte, error) {
 	if !s.ready {
 		if err := s.setUp(ctx); err != nil {
 			return nil, err
@@ -146,18 +177,11 @@ func (s *sensor) sample(ctx context.Context, now time.Time) ([]telemetry.Point, 
 			return nil, s.again(err)
 		}
 	}
-	p, err := s.read(ctx, now)
+	data, err := s.read(ctx)
 	if err != nil {
 		return nil, s.again(err)
 	}
-	s.last = now
-	if p.Quality == telemetry.Stuck {
-		s.ready = false // a reset may help
-	}
-	if p.Quality == telemetry.Good && now.Sub(s.began) < warmUp {
-		p.Quality = telemetry.Warmup
-	}
-	return []telemetry.Point{p}, nil
+	return data, nil
 }
 
 func (s *sensor) again(err error) error {
@@ -191,38 +215,51 @@ func (s *sensor) setUp(ctx context.Context) error {
 	return nil
 }
 
-func (s *sensor) read(ctx context.Context, now time.Time) (telemetry.Point, error) {
-	p := telemetry.Point{Metric: "smoke"}
+// read gives the samples of the part's memory: none if it has no new ones.
+func (s *sensor) read(ctx context.Context) ([]byte, error) {
 	got := make([]byte, len(settings))
 	if err := bus.ReadReg(ctx, s.conn, regFIFO, got); err != nil {
-		return p, err
+		return nil, err
 	}
 	got[3] = settings[3] // reserved
 	if !slices.Equal(got, settings) {
-		return p, bus.BadFrame(s.conn, errSettings)
+		return nil, bus.BadFrame(s.conn, errSettings)
 	}
 	pointers := make([]byte, 3)
 	if err := bus.ReadReg(ctx, s.conn, regWrite, pointers); err != nil {
-		return p, err
+		return nil, err
 	}
 	n, err := waiting(pointers)
-	switch {
-	case err != nil:
-		return p, bus.BadFrame(s.conn, err)
-	case n == 0:
+	if err != nil {
+		return nil, bus.BadFrame(s.conn, err)
+	}
+	data := make([]byte, n*size)
+	if n == 0 {
+		return data, nil
+	}
+	return data, bus.ReadReg(ctx, s.conn, regData, data)
+}
+
+// judge says what samples mean.
+func (s *sensor) judge(now time.Time, data []byte) (telemetry.Point, error) {
+	p := telemetry.Point{Metric: "smoke"}
+	if len(data) == 0 {
 		p.Quality = telemetry.Stuck
 		return p, nil
 	}
-	data := make([]byte, n*size)
-	if err := bus.ReadReg(ctx, s.conn, regData, data); err != nil {
-		return p, err
-	}
 	ir, err := decode(data)
-	if err != nil {
-		return p, bus.BadFrame(s.conn, err)
-	}
-	if p = s.judge(p, ir); s.still(now, data) && p.Quality == telemetry.Good {
-		return telemetry.Point{Metric: p.Metric, Quality: telemetry.Stuck}, nil
+	still := err == nil && s.still(now, data)
+	switch {
+	case err != nil:
+		return p, err
+	case ir >= top:
+		p.Quality = telemetry.Saturated
+	case ir < s.clean/2:
+		p.Quality = telemetry.Open
+	case still:
+		p.Quality = telemetry.Stuck
+	default:
+		p.Value = max(0, (ir-s.clean)/s.perDB)
 	}
 	return p, nil
 }
@@ -235,19 +272,6 @@ func (s *sensor) still(now time.Time, data []byte) bool {
 		return false
 	}
 	return s.same.Is(now, first)
-}
-
-// judge says what counts of infra-red light mean.
-func (s *sensor) judge(p telemetry.Point, ir float64) telemetry.Point {
-	switch {
-	case ir >= top:
-		p.Quality = telemetry.Saturated
-	case ir < s.clean/2:
-		p.Quality = telemetry.Open
-	default:
-		p.Value = max(0, (ir-s.clean)/s.perDB)
-	}
-	return p
 }
 
 // waiting is how many samples there are, by the write, overflow and read pointers.

@@ -15,7 +15,7 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
-const text = "calibration: {clean: 2000, per_db_m: 10000, date: 2026-10-01, by: officer}\n"
+const text = "per_db_m: 10000\ncalibration: {clean: 2000, date: 2026-10-01, by: officer}\n"
 
 func build(text string, b *bus.Buses) (devices.Device, error) {
 	var own Own
@@ -122,12 +122,48 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// In clean air, with its diodes warm, it is calibrated; a part that gives nothing, or is
+// at its end, is not.
+func TestCalibration(t *testing.T) {
+	calibrate := func(t *testing.T, ops []bustest.IO) (devices.Result, error) {
+		var own Own
+		c, err := own.Calibrator(devices.Info{ID: "stairs"}, bustest.Play(ops...).Buses())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return devices.Calibrate(t.Context(), telemetry.Clock{}, c, func(int, float64) {})
+	}
+	ops := append(append([]bustest.IO(nil), setUp...), fifo(0, 3, 2500)...) // the diodes are cold
+	for i := range 60 {
+		ops = append(ops, fifo(byte(12*i%32), 12, 2000+i%3)...)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		got, err := calibrate(t, ops)
+		if err != nil || got.N != 60 || math.Abs(got.Value-2001) > 1e-9 || time.Since(began) < 2*time.Minute {
+			t.Errorf("got %+v after %v, %v", got, time.Since(began), err)
+		}
+	})
+	for name, c := range map[string]struct {
+		then []bustest.IO
+		want telemetry.Quality
+	}{"nothing new": {fifo(7, 0, 0)[:2], telemetry.Stuck}, "smoke": {fifo(0, 12, top), telemetry.Saturated}, "too few": {fifo(7, 2, 2000), telemetry.BadFrame}} {
+		synctest.Test(t, func(t *testing.T) {
+			if got, err := calibrate(t, append(append(setUp[:len(setUp):len(setUp)], fifo(0, 3, 2500)...), c.then...)); devices.QualityOf(err) != c.want || err == nil || got.N != 0 {
+				t.Errorf("%s: got %+v, %v", name, got, err)
+			}
+		})
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	for text, want := range map[string]string{
-		text:                        "",
-		"address: 0x57\n":           "x.yaml:1:1: calibration is missing",
-		"calibration: {clean: 1}\n": "x.yaml:1:14: clean and per_db_m are counts",
-		text + "address: 0x58\n":    "x.yaml:2:10: this part cannot have the address 0x58",
+		text:                                     "",
+		"per_db_m: 1\n":                          "x.yaml:1:1: calibration is missing",
+		"calibration: {clean: 1}\n":              "x.yaml:1:1: per_db_m is missing",
+		"per_db_m: 0\ncalibration: {clean: 1}\n": "x.yaml:1:11: per_db_m 0 is not between 1 and",
+		"per_db_m: 1\ncalibration: {date: 2026-10-01}\n": "x.yaml:2:14: clean is missing or no count",
+		text + "address: 0x58\n":                         "x.yaml:3:10: this part cannot have the address 0x58",
 	} {
 		if _, err := build(text, bus.New(bus.Openers{})); (err != nil) != (want != "") || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)

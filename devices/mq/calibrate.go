@@ -18,7 +18,7 @@ import (
 func (o *Own) Calibrator(m Model, id string, parts Parts) (devices.Calibrator, error) {
 	var errs conf.Errors
 	s, input := o.Sensor(m, id, parts, &errs)
-	c := &calibrator{Sensor: s, input: input}
+	c := &calibrator{Sensor: s, input: input, air: o.Climate.V != ""}
 	if s.Gas.Cycled {
 		if o.Heater == nil {
 			errs.Add(o.Pos, "heater is missing: %s is measured, and calibrated, at the end of the heater's low phase", s.Gas.Metric)
@@ -35,14 +35,15 @@ type calibrator struct {
 	input  adc.Input
 	heater bus.Pin // nil without a cycle
 	high   bool
+	air    bool // bears on what R0 means
 }
 
 // Record implements devices.Calibrator. The preheat is the data sheets'.
 func (c *calibrator) Record() devices.Record {
 	if c.heater != nil {
-		return devices.Record{Key: "r0", Unit: "Ω", Preheat: 48 * time.Hour, Every: heatHigh + heatLow, Times: 6}
+		return devices.Record{Key: "r0", Unit: "Ω", Preheat: 48 * time.Hour, Every: heatHigh + heatLow, Times: 6, Air: c.air}
 	}
-	return devices.Record{Key: "r0", Unit: "Ω", Preheat: 24 * time.Hour, Every: time.Second, Times: 60}
+	return devices.Record{Key: "r0", Unit: "Ω", Preheat: 24 * time.Hour, Every: time.Second, Times: 60, Air: c.air}
 }
 
 // Reference implements devices.Calibrator.
