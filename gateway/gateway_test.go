@@ -120,6 +120,25 @@ func TestHangingDriver(t *testing.T) {
 	}
 }
 
+// A driver that failed and measures again has no problem any more, also where nobody
+// knows how often it measures, or where that is seldom.
+func TestDriverThatWorksAgain(t *testing.T) {
+	for _, interval := range []time.Duration{0, 12 * time.Hour} {
+		runs := 0
+		_, status := watch(t, &device{info("a", interval), func(ctx context.Context, _ telemetry.Clock, emit func(telemetry.Point)) error {
+			if runs++; runs == 1 {
+				return errors.New("no answer")
+			}
+			emit(telemetry.Point{Metric: "power", Value: 1})
+			<-ctx.Done()
+			return nil
+		}}, time.Minute)
+		if status.Problem != "" || status.Restarts != 1 {
+			t.Errorf("interval %v: %+v", interval, status)
+		}
+	}
+}
+
 func TestDriverThatDoesNotEndIsLeftBehind(t *testing.T) {
 	release := make(chan struct{})
 	began := time.Now()

@@ -76,12 +76,12 @@ func (v *supervisor) watch(ctx context.Context) (err error, ended bool) {
 	done := make(chan error, 1)
 	go func() { done <- v.drive(ctx) }()
 	quiet := v.silence()
-	var tick <-chan time.Time
+	look := defaultInterval
 	if quiet > 0 {
-		t := time.NewTicker(max(v.clock.Wall(quiet)/2, time.Millisecond))
-		defer t.Stop()
-		tick = t.C
+		look = min(quiet/2, look)
 	}
+	tick := time.NewTicker(max(v.clock.Wall(look), time.Millisecond))
+	defer tick.Stop()
 	began := v.clock.Now()
 	for {
 		select {
@@ -94,20 +94,20 @@ func (v *supervisor) watch(ctx context.Context) (err error, ended bool) {
 			case <-time.After(driverStop):
 				return nil, false
 			}
-		case <-tick:
+		case <-tick.C:
 			v.listen(began, quiet)
 		}
 	}
 }
 
-// listen emits faults if the driver has been silent for longer than quiet, and notes
-// that it works if it has been heard.
+// listen emits faults if the driver has been silent for longer than quiet (0: silence
+// means nothing), and notes that it works if it has been heard.
 func (v *supervisor) listen(began time.Time, quiet time.Duration) {
 	now, last := v.clock.Now(), v.p.silentSince()
 	if last.Before(began) {
 		last = began
 	}
-	if now.Sub(last) <= quiet {
+	if quiet == 0 || now.Sub(last) <= quiet {
 		v.recovered(began)
 		return
 	}
