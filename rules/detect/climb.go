@@ -14,9 +14,9 @@ import (
 // So every five minutes a line is laid under the last three quarters of an hour
 // to hour and a half (their lower convex hull), and asked:
 //
-//   - do readings lie on it, for minutes on end, and scatter no more than the
-//     meter's noise does, and are few readings just beside it? A line that readings lie on by
-//     chance has as many beside it;
+//   - do readings lie on it, for minutes on end, do they scatter no more than the
+//     meter's noise does, and are few just beside it? A line that readings lie on
+//     by chance has as many beside it;
 //   - does it climb, surely, and as a battery does?
 //   - is there one step up since which the floor never fell back, and which
 //     accounts for all that the line stands above what was before it?
@@ -337,7 +337,7 @@ func (s *climbState) weigh(l support, on, straight, tol, begun float64, k int64,
 		climb := 60 * l.Slope / lift
 		score := straight * share(lift-60, 40) * share(lift/tol-10, 20) *
 			share(1.15-math.Abs(p.jump/lift-1), 0.8) *
-			share(climb-0.01, 0.01) * share(0.2-climb, 0.05)
+			share(climb-0.01, 0.01) * share(0.16-climb, 0.05)
 		if score > s.Load.Score {
 			s.Load = climbLoad{Score: score, Since: s.Last/60_000*60_000 - climbBin*60_000*k, Before: before, Lift: lift, Climb: climb, On: on}
 		}

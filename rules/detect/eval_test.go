@@ -154,12 +154,16 @@ func evalSockets(t *testing.T, r *report) {
 
 func evalFeeders(t *testing.T, r *report) {
 	for _, sp := range spoils {
-		y := measureHouses(t, sp)
+		y := measureHouses(t, sp, false)
 		r.about("charging", "feeder, power factor, 10 s"+sp.String())
 		r.add(fmt.Sprintf("recall, %d sessions", y.sessions), y.recall(), "").least(0.85)
 		r.add("precision", y.precision(), "").least(0.85)
 		r.add("median time to a suspicion", float64(y.medianDelay())/60, "min").most(30)
 	}
+	y := measureHouses(t, spoil{}, true)
+	r.about("charging", "feeder, power alone, 10 s")
+	r.add(fmt.Sprintf("recall, %d sessions", y.sessions), y.recall(), "")
+	r.add("precision", y.precision(), "")
 	for _, sp := range spoils {
 		r.about("charging", "feeder, power alone, 1 min"+sp.String())
 		best := 0.0
