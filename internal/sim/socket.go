@@ -197,6 +197,29 @@ func socketKinds() []socketKind {
 			p := d.of(1, 80, 250)
 			return supply(d, p, Worker{Turns: d.turns(1.5, 5*hour, 12*hour), Power: p, Spread: d.of(2, 0.02, 0.15), Pace: 15 * time.Second, Idle: 3})
 		}},
+		{"coffee machine", func(d draw) SocketDay {
+			return heater(d, Steady{Turns: d.turns(6, time.Minute, 20*time.Minute), Power: d.of(1, 900, 1400), Thermostat: d.minutes(2, 0.5, 3), Resistive: true})
+		}},
+		{"microwave oven", func(d draw) SocketDay {
+			return motor(d, Steady{Turns: d.turns(4, time.Minute, 8*time.Minute), Power: d.of(1, 800, 1500)})
+		}},
+		{"printer", func(d draw) SocketDay {
+			p := d.of(1, 200, 600)
+			return supply(d, p, Worker{Turns: d.turns(8, 30*time.Second, 3*time.Minute), Power: p, Spread: 0.4, Pace: 5 * time.Second, Idle: 8})
+		}},
+		{"small lamp", func(d draw) SocketDay {
+			return supply(d, 20, Steady{Turns: d.turns(2, hour, 6*hour), Power: d.of(1, 3, 40)})
+		}},
+		{"small supply", func(d draw) SocketDay { // router, camera, amplifier
+			return supply(d, 20, Worker{Turns: d.turns(1.5, 6*hour, 12*hour), Power: d.of(1, 4, 42), Spread: 0.05, Pace: 20 * time.Second})
+		}},
+		{"telephone charger", func(d draw) SocketDay {
+			return supply(d, 10, plugged{Lithium(d.of(1, 5, 40), 0.3, 0.55), d.turns(4, 2*hour, 3*hour)})
+		}},
+		{"monitor", func(d draw) SocketDay {
+			p := d.of(1, 18, 50)
+			return supply(d, p, Steady{Turns: d.turns(4, hour, 4*hour), Power: p, Warm: d.of(2, 0.01, 0.05), WarmTime: d.minutes(3, 5, 15)})
+		}},
 		{"tool", func(d draw) SocketDay {
 			return motor(d, Worker{Turns: d.turns(20, 20*time.Second, 3*time.Minute), Power: d.of(1, 200, 900), Spread: 0.25, Pace: 4 * time.Second})
 		}},

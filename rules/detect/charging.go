@@ -17,6 +17,7 @@ const (
 	chargeFactor
 	chargeReactive
 	chargeVoltage
+	chargeDistortion
 )
 
 // chargeTrouble is the output that only a shed's detector has.
@@ -40,9 +41,9 @@ const (
 
 // meter holds the last reading of each input.
 type meter struct {
-	Known [5]bool
-	Last  [5]int64
-	Value [5]float64
+	Known [6]bool
+	Last  [6]int64
+	Value [6]float64
 }
 
 // chargingDetector is a meter and one of three watchers; the others are nil. A
@@ -59,17 +60,17 @@ type chargingDetector struct {
 
 func newCharging(placement string, _ float64) Detector {
 	switch placement {
-	case "dwelling_feeder", "dwelling_socket", "room_socket", "shop_feeder":
+	case "dwelling_feeder", "shop_feeder":
 		return &chargingDetector{climb: &climbState{}}
 	}
-	d := &chargingDetector{socket: &socketState{}}
+	d := &chargingDetector{socket: &socketState{Prior: socketPrior(placement)}}
 	if placement == "bike_shed" {
 		d.shed = &shedState{}
 	}
 	return d
 }
 
-// Observe takes W, A, power factor, var or V.
+// Observe takes W, A, power factor, var, V or % of harmonics.
 func (d *chargingDetector) Observe(input int, t int64, v float64) {
 	m := &d.m
 	if input < 0 || input >= len(m.Last) || m.Known[input] && t < m.Last[input] {
@@ -82,12 +83,22 @@ func (d *chargingDetector) Observe(input int, t int64, v float64) {
 	case chargeCurrent:
 		if !m.Known[chargePower] {
 			d.watts(t, m.estimate())
+		} else if n, ok := m.apparent(); ok && d.socket != nil {
+			d.socket.nonActive(t, n, shapeKnown)
+		}
+	case chargeDistortion:
+		if d.socket != nil {
+			d.socket.distortion(t, v)
 		}
 	case chargeFactor, chargeReactive:
 		n, ok := m.nonActive(input)
 		switch {
 		case !ok:
-		case d.socket == nil:
+		case d.socket != nil && input == chargeReactive:
+			d.socket.nonActive(t, n, shapeReactive)
+		case d.socket != nil:
+			d.socket.nonActive(t, n, shapeKnown)
+		default:
 			if d.house == nil {
 				d.house, d.climb = &feederState{}, nil
 			}
@@ -119,6 +130,15 @@ func (m *meter) nonActive(input int) (float64, bool) {
 		return 0, false
 	}
 	return float64(math.Abs(m.Value[chargePower]) * math.Sqrt(max(1/float64(factor*factor)-1, 0))), true
+}
+
+// apparent is the same from voltage and current, where the meter tells nothing nearer.
+func (m *meter) apparent() (float64, bool) {
+	if !m.Known[chargeVoltage] || m.Known[chargeFactor] || m.Known[chargeReactive] {
+		return 0, false
+	}
+	va, watts := m.Value[chargeVoltage]*m.Value[chargeCurrent], m.Value[chargePower]
+	return math.Sqrt(max(float64(va*va)-float64(watts*watts), 0)), true
 }
 
 func (d *chargingDetector) watts(t int64, v float64) {
@@ -237,7 +257,7 @@ func copyState[T any](to **T, from *T) {
 }
 
 func (d *chargingDetector) AppendState(b []byte) []byte {
-	b = appendState(b, 1, &d.m)
+	b = appendState(b, 2, &d.m)
 	switch {
 	case d.climb != nil:
 		return appendState(b, 'c', d.climb)
@@ -252,7 +272,7 @@ func (d *chargingDetector) AppendState(b []byte) []byte {
 }
 
 func (d *chargingDetector) LoadState(b []byte) ([]byte, error) {
-	b, err := loadState(b, 1, &d.m)
+	b, err := loadState(b, 2, &d.m)
 	if err != nil {
 		return nil, err
 	}

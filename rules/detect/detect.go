@@ -121,7 +121,7 @@ func Kinds() []Kind {
 	return []Kind{
 		{
 			Name:    "charging",
-			Inputs:  []string{"power", "current", "power_factor", "reactive_power", "voltage"},
+			Inputs:  []string{"power", "current", "power_factor", "reactive_power", "voltage", "thd_current"},
 			Primary: 2,
 			Outputs: []string{"charging.likelihood", "charging.energy", "charging.power", "charging.stage", "charging.trouble"},
 			New:     newCharging,
