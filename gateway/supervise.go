@@ -73,7 +73,7 @@ func (v *supervisor) failed(err error) {
 // watch runs the driver once and, while it is silent, speaks in its stead. ended is
 // false if it was left running.
 func (v *supervisor) watch(ctx context.Context) (err error, ended bool) {
-	done := make(chan error, 1)
+	began, done := v.clock.Now(), make(chan error, 1)
 	go func() { done <- v.drive(ctx) }()
 	quiet := v.silence()
 	look := defaultInterval
@@ -82,7 +82,6 @@ func (v *supervisor) watch(ctx context.Context) (err error, ended bool) {
 	}
 	tick := time.NewTicker(max(v.clock.Wall(look), time.Millisecond))
 	defer tick.Stop()
-	began := v.clock.Now()
 	for {
 		select {
 		case err := <-done:
@@ -119,7 +118,7 @@ func (v *supervisor) listen(began time.Time, quiet time.Duration) {
 func (v *supervisor) recovered(began time.Time) {
 	was := ""
 	v.p.set(func(s *DeviceStatus) {
-		if s.Last.After(began) {
+		if !s.Last.Before(began) {
 			was, s.Problem = s.Problem, ""
 		}
 	})
