@@ -24,6 +24,8 @@ type part struct {
 	mu   sync.Mutex
 	regs [4]uint16
 	err  error
+	ones bool          // nobody drives the bus
+	hung chan struct{} // it does not return
 }
 
 func (*part) String() string                  { return "test" }
@@ -32,9 +34,18 @@ func (*part) SetSpeed(physic.Frequency) error { return nil }
 
 func (p *part) Tx(_ uint16, w, r []byte) error {
 	p.mu.Lock()
+	if hung := p.hung; hung != nil {
+		p.mu.Unlock()
+		<-hung
+		p.mu.Lock()
+	}
 	defer p.mu.Unlock()
 	if p.err != nil {
 		return p.err
+	}
+	if p.ones {
+		copy(r, []byte{0xff, 0xff})
+		return nil
 	}
 	if len(w) == 3 {
 		p.regs[w[0]] = uint16(w[1])<<8 | uint16(w[2])
@@ -133,8 +144,10 @@ func TestComparatorFails(t *testing.T) {
 		fail func(*part, *bustest.Pin)
 		want telemetry.Quality
 	}{
-		"part away": {func(p *part, _ *bustest.Pin) { p.fail(errors.New("no acknowledge")) }, telemetry.NoResponse},
-		"line away": {func(_ *part, pin *bustest.Pin) { pin.Fail(errors.New("busy")) }, telemetry.NoResponse},
+		"part away":             {func(p *part, _ *bustest.Pin) { p.fail(errors.New("no acknowledge")) }, telemetry.NoResponse},
+		"nobody drives the bus": {func(p *part, _ *bustest.Pin) { p.mu.Lock(); p.ones = true; p.mu.Unlock() }, telemetry.BadFrame},
+		"part hangs":            {func(p *part, _ *bustest.Pin) { p.mu.Lock(); p.hung = make(chan struct{}); p.mu.Unlock() }, telemetry.NoResponse},
+		"line away":             {func(_ *part, pin *bustest.Pin) { pin.Fail(errors.New("busy")) }, telemetry.NoResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -152,7 +165,13 @@ func TestComparatorFails(t *testing.T) {
 				if points, err := bustest.Round(t, dev, 1); devices.QualityOf(err) != c.want || len(points) > 0 {
 					t.Errorf("got %v, %v", points, err)
 				}
-				p.fail(nil)
+				p.mu.Lock()
+				if p.hung != nil {
+					close(p.hung)
+				}
+				p.err, p.ones, p.hung = nil, false, nil
+				p.mu.Unlock()
+				synctest.Wait()
 				pin.Set(true)
 				if points, err := bustest.Round(t, dev, 1); err != nil || points[0].Quality != telemetry.Good {
 					t.Errorf("when it came back: got %v, %v", points, err)

@@ -191,6 +191,37 @@ func TestContactWithEndOfLine(t *testing.T) {
 	}
 }
 
+// A converter that is away, or answers what it cannot have measured, is neither rest nor
+// alarm, and ends the run with its own fault; once it is no more than a look.
+func TestConverterFails(t *testing.T) {
+	for _, want := range []telemetry.Quality{telemetry.NoResponse, telemetry.BadFrame} {
+		synctest.Test(t, func(t *testing.T) {
+			in := &adctest.Input{}
+			dev, err := build(noLoop, &bustest.Pin{}, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Set(volts(10_000))
+			points, ended := watch(t, dev)
+			next(t, points, time.Second, 0, telemetry.Good)
+			in.Fail(devices.Fault(want, errors.New("once")))
+			time.Sleep(lookInput)
+			in.Set(volts(10_000))
+			time.Sleep(time.Second)
+			if len(points) > 0 || len(ended) > 0 {
+				t.Errorf("one look that failed: %d points, %d ends", len(points), len(ended))
+			}
+			in.Fail(devices.Fault(want, errors.New("for good")))
+			if err := <-ended; devices.QualityOf(err) != want || len(points) > 0 {
+				t.Errorf("got %v, %d points, want %v", err, len(points), want)
+			}
+			in.Set(volts(3197))
+			points, _ = watch(t, dev)
+			next(t, points, time.Second, 1, telemetry.Good)
+		})
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	for text, want := range map[string]string{
 		noLoop: "", ncLoop: "",

@@ -3,6 +3,7 @@ package winsen
 import (
 	"encoding/hex"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,6 +195,46 @@ func TestQuestions(t *testing.T) {
 		t.Errorf("answered %d times", len(answers))
 	}
 	r.Stop()
+}
+
+// A module that is asked and answers wrongly is a fault with its reason, and is asked on.
+func TestQuestionsThatGoWrong(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		spoil  func(f []byte) []byte
+		want   telemetry.Quality
+		reason string
+	}{
+		{"silence", func([]byte) []byte { return nil }, telemetry.NoResponse, "nothing was received"},
+		{"short", func(f []byte) []byte { return f[:7] }, telemetry.BadFrame, "no whole frame"},
+		{"wrong checksum", func(f []byte) []byte { f[8]++; return f }, telemetry.BadFrame, "checksum is wrong"},
+		{"a bit turned", func(f []byte) []byte { f[3] ^= 0x10; return f }, telemetry.BadFrame, "checksum is wrong"},
+		{"shifted", func(f []byte) []byte { return append(f[1:], 0) }, telemetry.BadFrame, "no whole frame"},
+		{"an upload", func([]byte) []byte { return upload(42) }, telemetry.BadFrame, "of another module"},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			port := linetest.New(t)
+			var bad atomic.Bool
+			port.Serve(size, func(q []byte) []byte {
+				switch {
+				case q[2] == switched:
+					return nil
+				case bad.Load():
+					return c.spoil(frame(answer, 0, 42))
+				}
+				return frame(answer, 0, 42)
+			})
+			r := devicetest.Run(t, device(t, port.Path, "mode: ask\nwarmup: 0s"))
+			if m := r.Survives(c.want, func() { bad.Store(true) }, func() { bad.Store(false) }); m["co"].Value != 4.2 {
+				t.Errorf("then it works, and gives %v", m)
+			}
+			if e := r.Events(); len(e) != 1 || !strings.Contains(e[0], c.reason) {
+				t.Errorf("told %q, want one event with %q", e, c.reason)
+			}
+			r.Stop()
+		})
+	}
 }
 
 func TestMistakes(t *testing.T) {
