@@ -17,7 +17,7 @@ const (
 	socketWarm    = 0.95     // of its highest: as far as a charger's own parts sag while they warm up
 	socketNever   = 1 << 40  // ms
 	socketProgram = 600_000  // ms: another load before this one within this, and it is a program's
-	socketSteep   = 0.015    // of its level at the start, in its first minutes: a battery seldom climbs so fast
+	socketSteep   = 0.012    // of its level at the start, in its first minutes: a battery seldom climbs so fast
 	socketAtOnce  = 0.85     // of its level at the start
 	socketClimbed = 0.03     // of its first level: a climb that is seen
 	socketShaped  = 2.0      // odds of a current that is a charger's by its shape
@@ -170,8 +170,8 @@ func (s *socketState) steep() bool {
 	if p.N < 3 || s.Start == 0 || s.Began < socketAtOnce*s.Start {
 		return false
 	}
-	noise := math.Sqrt(s.Squares / (2 * (p.N - 1)))
-	return s.Top > float64((1+socketSteep)*s.Start)+float64(3*noise/math.Sqrt(s.PerBlock))
+	doubt := math.Sqrt(s.Squares / (2 * (p.N - 1)) * (1/s.PerStart + 1/p.N))
+	return p.Y/p.N > float64((1+socketSteep)*s.Start)+float64(1.5*doubt)
 }
 
 // climbOdds is what the climb is worth.

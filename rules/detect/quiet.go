@@ -79,7 +79,7 @@ func (s *socketState) add(t int64, above float64) {
 	if s.BlockN > 0 && t-s.BlockAt >= socketBlock {
 		mean := s.BlockY / s.BlockN
 		if s.Start == 0 {
-			s.Start = mean
+			s.Start, s.PerStart = mean, s.BlockN
 		}
 		if s.BlockAt-s.Since >= socketSettle && mean > s.Top {
 			s.Top, s.PerBlock = mean, s.BlockN
@@ -142,7 +142,7 @@ func (s *socketState) judge(length int64) (quiet, level bool) {
 	noise := math.Sqrt(white)
 	span := float64(s.Last-s.From) / 1000
 	change := float64(slope*span) / mean
-	doubt := float64(2*p.error(noise)*span) / mean
+	doubt := float64(1.5*p.error(noise)*span) / mean
 	low := mean < float64(socketBelowTop*s.Top)-float64(2.5*noise/math.Sqrt(s.PerBlock))
 	return true, change > -socketFall-doubt && change < socketClimb && !low
 }

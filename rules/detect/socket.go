@@ -43,6 +43,7 @@ type socketState struct {
 	Surge    float64 // highest reading of the first seconds
 	Began    float64 // first reading
 	Start    float64 // mean of the first 30 s after the start
+	PerStart float64 // readings in it
 	Steps    bool    // it fell by a third in its first minutes
 	Lone     bool    // there is one reading only
 	Full     float64 // W: mean of the window in which the present battery drew most
@@ -139,7 +140,7 @@ func (s *socketState) end() {
 
 // drops reports whether a power fell by more than a third, and not to nothing: from
 // one level of work to another.
-func drops(from, to float64) bool { return to < 0.65*from && to > 0.25*from }
+func drops(from, to float64) bool { return to < 0.65*from && to > 0.2*from }
 
 // alike reports whether two powers may be of one load.
 func alike(a, b float64) bool { return a < (1+socketAlike)*b && a > (1-socketAlike)*b }
