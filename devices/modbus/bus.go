@@ -124,12 +124,6 @@ func (s *Slave) SetCoil(ctx context.Context, addr uint16, on bool) error {
 	return err
 }
 
-// SetRegister writes one register.
-func (s *Slave) SetRegister(ctx context.Context, addr, value uint16) error {
-	_, err := s.ask(ctx, false, write(WriteRegister, addr, value))
-	return err
-}
-
 // Holding is d, holding the slave's line while it runs.
 func (s *Slave) Holding(d devices.Device) devices.Device { return &holder{d, s.bus} }
 

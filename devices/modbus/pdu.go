@@ -12,11 +12,10 @@ import (
 
 // Functions that are used.
 const (
-	ReadCoils     = 1
-	ReadHolding   = 3
-	ReadInput     = 4
-	WriteCoil     = 5
-	WriteRegister = 6
+	ReadCoils   = 1
+	ReadHolding = 3
+	ReadInput   = 4
+	WriteCoil   = 5
 )
 
 // MaxRegisters is how many registers one transaction may read.
@@ -87,7 +86,7 @@ func content(question, answer []byte) ([]byte, error) {
 		return nil, Exception(answer[1]).asFault()
 	case len(answer) == 0 || answer[0] != question[0] || len(answer) != answerLen(question):
 		return nil, ErrContent
-	case question[0] == WriteCoil || question[0] == WriteRegister:
+	case question[0] == WriteCoil:
 		if !bytes.Equal(question, answer) {
 			return nil, ErrContent
 		}

@@ -63,7 +63,7 @@ func unframe(slave byte, question, got []byte) ([]byte, error) {
 
 // isEcho reports whether a question came back. That of a write looks like its answer.
 func isEcho(slave byte, question, got []byte) bool {
-	if question[0] == WriteCoil || question[0] == WriteRegister || len(got) < 6 {
+	if question[0] == WriteCoil || len(got) < 6 {
 		return false
 	}
 	sent := frame(slave, question)
