@@ -81,8 +81,8 @@ func (r *Rule) looksAt(d *device, metrics []string, devices []*device) bool {
 }
 
 // together reports whether a rule looks at several devices of the place: because
-// it says any, all or count, or because one device lacks a metric that another has;
-// or whether a detector does.
+// it says any, all, count or apart of them, or because one device lacks a metric that
+// another has; or whether a detector does.
 func (e *Engine) together(devices []*device) bool {
 	if len(devices) < 2 {
 		return false
@@ -94,12 +94,12 @@ func (e *Engine) together(devices []*device) bool {
 	}
 	for _, r := range e.pack.Rules {
 		for _, p := range r.programs() {
+			if r.gathers(p, devices) {
+				return true
+			}
 			for _, d := range devices {
 				if !r.applies(d.placement) {
 					continue
-				}
-				if len(p.Grouped) > 0 {
-					return true
 				}
 				if d.kit.hasAny(p.Metrics) && slices.ContainsFunc(p.Metrics, func(m string) bool { return !d.kit.has(m) && anyHas(devices, m) }) {
 					return true
@@ -108,6 +108,22 @@ func (e *Engine) together(devices []*device) bool {
 		}
 	}
 	return false
+}
+
+// gathers reports whether a condition asks devices of the place by any, all, count or
+// apart, and the rule has more than one of them to ask.
+func (r *Rule) gathers(p *lang.Program, devices []*device) bool {
+	grouped, asked := false, 0
+	for _, d := range devices {
+		if !r.applies(d.placement) {
+			continue
+		}
+		grouped = grouped || d.kit.hasAny(p.Grouped)
+		if slices.ContainsFunc(r.programs(), func(p *lang.Program) bool { return d.kit.hasAny(p.Metrics) || d.kit.hasAny(p.Grouped) }) {
+			asked++
+		}
+	}
+	return grouped && asked > 1
 }
 
 // borrows reports whether a detector of d has an input from another device.

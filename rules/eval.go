@@ -112,6 +112,12 @@ func (n *node) number(m *moment) lang.Interval {
 			}
 		}
 		return c
+	case lang.OpApart:
+		_, lo, hi, unknown := n.apart(m)
+		if unknown {
+			return lang.AtLeast(hi - lo)
+		}
+		return lang.Exactly(hi - lo)
 	case lang.OpNeg:
 		return n.x.number(m).Neg()
 	case lang.OpAdd:
@@ -124,6 +130,25 @@ func (n *node) number(m *moment) lang.Interval {
 		return n.x.number(m).Div(n.y.number(m))
 	}
 	return lang.Anything
+}
+
+// apart looks at the same metric of several devices: the one that reads most, and the
+// lowest and highest reading. unknown says that more is to come of one that is silent.
+func (n *node) apart(m *moment) (most *node, lo, hi float64, unknown bool) {
+	for _, e := range n.each {
+		v := e.number(m)
+		switch {
+		case !v.Known():
+			unknown = len(n.each) > 1
+			continue
+		case most == nil:
+			most, lo, hi = e, v.Lo, v.Lo
+		case v.Lo > hi:
+			most, hi = e, v.Lo
+		}
+		lo = min(lo, v.Lo)
+	}
+	return most, lo, hi, unknown
 }
 
 // decision is the comparison that made a condition true: a metric's slot, its
@@ -155,6 +180,11 @@ func (n *node) decision(m *moment) (slot int, value, threshold float64, ok bool)
 		}
 		if x.op == lang.OpCount {
 			return x.decision(m)
+		}
+		if k := y.number(m); x.op == lang.OpApart && k.Known() {
+			if most, lo, hi, _ := x.apart(m); most != nil { // so much above the lowest is too much
+				return most.slot, hi, lo + k.Lo, true
+			}
 		}
 		if x.slot >= 0 && (x.op == lang.OpMetric || x.op == lang.OpWindow) {
 			v, k := x.number(m), y.number(m)

@@ -275,7 +275,7 @@ func (b *builder) bind(n *lang.Node, d int, group []int, in *instance) *node {
 		return out
 	}
 	switch n.Op {
-	case lang.OpAny, lang.OpAll, lang.OpCount:
+	case lang.OpAny, lang.OpAll, lang.OpCount, lang.OpApart:
 		for _, one := range group {
 			if b.devices[one].kit.hasAny(metricsOf(n.X)) {
 				out.each = append(out.each, b.bind(n.X, one, []int{one}, in))

@@ -7,7 +7,7 @@ import (
 	"weishao.dev/weishao/telemetry"
 )
 
-var functions = []string{"avg", "min", "max", "spread", "slope", "count", "changed", "quantile", "age", "between", "any", "all", "elsewhere"}
+var functions = []string{"avg", "min", "max", "spread", "slope", "count", "changed", "quantile", "age", "between", "any", "all", "apart", "elsewhere"}
 
 // Longest window that a rule may look back over.
 const maxWindow = 7 * 86400e3 // ms
@@ -20,6 +20,8 @@ func (c *checker) call(e *Call) *Node {
 		return c.age(e)
 	case "any", "all", "elsewhere":
 		return c.group(e)
+	case "apart":
+		return c.apart(e)
 	case "count":
 		if len(e.Args) == 1 {
 			return c.group(e)
@@ -73,6 +75,25 @@ func (c *checker) age(e *Call) *Node {
 	return c.fail(e.At, "age takes a metric: age(smoke) > 30s")
 }
 
+// apart checks how far a metric differs between the devices of the place.
+func (c *checker) apart(e *Call) *Node {
+	if c.grouped {
+		return c.fail(e.At, "any, all, count, apart and elsewhere do not stand inside each other")
+	}
+	if len(e.Args) == 1 {
+		if m, ok := e.Args[0].(*Metric); ok {
+			x := c.metric(m)
+			if x == nil {
+				return nil
+			}
+			if x.Op == OpMetric {
+				return &Node{Op: OpApart, X: x, Unit: x.Unit, Off: e.At, scale: x.scale, subj: x.subj}
+			}
+		}
+	}
+	return c.fail(e.At, "apart takes a metric, which is compared between the devices of the place: apart(temperature) > 5 °C; over time it is spread(temperature, 5m)")
+}
+
 // group checks any, all and count over the devices of the place, and elsewhere over
 // those of the other places of its zone.
 func (c *checker) group(e *Call) *Node {
@@ -84,7 +105,7 @@ func (c *checker) group(e *Call) *Node {
 		return c.fail(e.At, "%s takes one condition, which is asked of each device %s: %s(smoke > 0.3 dB/m)", e.Func, whose, e.Func)
 	}
 	if c.grouped {
-		return c.fail(e.At, "any, all, count and elsewhere do not stand inside each other")
+		return c.fail(e.At, "any, all, count, apart and elsewhere do not stand inside each other")
 	}
 	c.grouped = true
 	x := c.node(e.Args[0])

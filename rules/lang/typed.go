@@ -16,6 +16,7 @@ const (
 	OpMul                 // X · Y
 	OpDiv                 // X / Y
 	OpCount               // of the devices: those for which X is true
+	OpApart               // how far the metric X differs between the devices, 0 for one alone
 	OpLess                // X < Y
 	OpEqual               // X == Y
 	OpNot                 // not X
@@ -72,14 +73,14 @@ func (n *Node) Bool() bool { return n.Op >= OpLess }
 type Program struct {
 	Text    string // as printed
 	Root    *Node
-	Metrics []string // outside any, all, count of devices and elsewhere, sorted
-	Grouped []string // inside any, all and count, sorted
+	Metrics []string // outside any, all, count of devices, apart and elsewhere, sorted
+	Grouped []string // inside any, all, count and apart, sorted
 	Other   []string // inside elsewhere, sorted
 	Timed   bool     // its truth may change with time alone
 }
 
-// Walk calls f for each node, parents first. in is OpAny, OpAll, OpCount or
-// OpElsewhere inside one of them, and OpConst outside.
+// Walk calls f for each node, parents first. in is OpAny, OpAll, OpCount, OpApart
+// or OpElsewhere inside one of them, and OpConst outside.
 func (n *Node) Walk(f func(n *Node, in Op)) { n.walk(f, OpConst) }
 
 func (n *Node) walk(f func(*Node, Op), in Op) {
@@ -88,7 +89,7 @@ func (n *Node) walk(f func(*Node, Op), in Op) {
 	}
 	f(n, in)
 	switch n.Op {
-	case OpAny, OpAll, OpCount, OpElsewhere:
+	case OpAny, OpAll, OpCount, OpApart, OpElsewhere:
 		in = n.Op
 	}
 	n.X.walk(f, in)
