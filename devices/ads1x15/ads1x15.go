@@ -61,6 +61,13 @@ var (
 // Addresses that the parts can have.
 var Addresses = []bus.Address{0x48, 0x49, 0x4a, 0x4b}
 
+// Is reports whether one of the two answers, as it is after power-up or as a gateway has
+// left it: by its thresholds, which only the comparator changes, or its configuration.
+func Is(ctx context.Context, c bus.Conn) bool {
+	return bus.Answers(ctx, c, regLow, 0x80, 0x00) && bus.Answers(ctx, c, regHigh, 0x7f, 0xff) ||
+		bus.Answers(ctx, c, regConfig, reset>>8, reset&0xff)
+}
+
 // Ranges are the full scales in V, by their codes.
 var Ranges = []float64{6.144, 4.096, 2.048, 1.024, 0.512, 0.256}
 

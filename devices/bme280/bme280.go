@@ -57,6 +57,7 @@ const (
 	regResults  = 0xf7
 
 	id         = 0x60
+	idBMP280   = 0x58
 	reset      = 0xb6
 	once       = 1        // oversampling ×1, of humidity in 0xf2
 	forced     = 1<<5 | 1 // temperature ×1, no pressure, forced
@@ -72,12 +73,21 @@ const (
 	outside = 10  // %RH below 0 or above 100 that may be an error of the part: some three times its ±3
 )
 
+// Addresses that the part can have.
+var Addresses = []bus.Address{0x76, 0x77}
+
+// Is reports whether a BME280 answers.
+func Is(ctx context.Context, c bus.Conn) bool { return bus.Answers(ctx, c, regID, id) }
+
+// IsBMP280 reports whether it is the one without humidity.
+func IsBMP280(ctx context.Context, c bus.Conn) bool { return bus.Answers(ctx, c, regID, idBMP280) }
+
 var metrics = []string{"temperature", "humidity"}
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	var errs conf.Errors
-	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, 0x76, 0x77)}
+	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, Addresses...)}
 	if info.Model == "" {
 		info.Model = "BME280"
 	}

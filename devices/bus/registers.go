@@ -22,6 +22,13 @@ func ReadReg(ctx context.Context, c Conn, reg byte, r []byte) error {
 	return c.Tx(ctx, []byte{reg}, r)
 }
 
+// Answers reports whether a part's registers from reg on hold want. By that a part is
+// recognised; nothing but the register's number is written.
+func Answers(ctx context.Context, c Conn, reg byte, want ...byte) bool {
+	r := make([]byte, len(want))
+	return ReadReg(ctx, c, reg, r) == nil && string(r) == string(want)
+}
+
 // ReadTwice reads r from a register on twice, and refuses what differs: I²C has no
 // checksum, and a result that stands still between two conversions can be checked so.
 func ReadTwice(ctx context.Context, c Conn, reg byte, r []byte) error {

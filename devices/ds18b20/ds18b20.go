@@ -57,7 +57,8 @@ const (
 	hottest = 125
 )
 
-var partName = regexp.MustCompile(`^28-[0-9a-f]{12}$`)
+// PartName is what the kernel calls a DS18B20.
+var PartName = regexp.MustCompile(`^28-[0-9a-f]{12}$`)
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
@@ -69,7 +70,7 @@ func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	switch {
 	case o.Part.V == "":
 		errs.Add(o.Pos, "part is missing: the name of its folder in %s, such as 28-0316a2795dff", root)
-	case !partName.MatchString(o.Part.V):
+	case !PartName.MatchString(o.Part.V):
 		errs.Add(o.Part.Pos, "part %q is not that of a DS18B20: write 28- and twelve digits of 0-9 and a-f", o.Part.V)
 	default:
 		if before := b.Claim(root+"/"+o.Part.V, info.ID); before != "" {

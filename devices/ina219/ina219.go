@@ -47,25 +47,30 @@ const (
 	regShunt  = 1
 	regBus    = 2
 
-	config    = 1<<13 | 3<<11 | 0xd<<7 | 0xd<<3 | 3 // 32 V, ±320 mV, 32 samples, both once
-	converts  = 38 * time.Millisecond               // 2 · 17.02 ms, and 10 %
-	ready     = 1 << 1
-	overflow  = 1
-	shuntEnd  = 32_000 // of ±320 mV in 10 µV
-	busEnd    = 8_000  // of 32 V in 4 mV
-	addrFirst = 0x40
+	reset    = 0x399f
+	config   = 1<<13 | 3<<11 | 0xd<<7 | 0xd<<3 | 3 // 32 V, ±320 mV, 32 samples, both once
+	converts = 38 * time.Millisecond               // 2 · 17.02 ms, and 10 %
+	ready    = 1 << 1
+	overflow = 1
+	shuntEnd = 32_000 // of ±320 mV in 10 µV
+	busEnd   = 8_000  // of 32 V in 4 mV
 )
+
+// Addresses that the part can have, by what A0 and A1 are wired to.
+var Addresses = []bus.Address{0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f}
+
+// Is reports whether an INA219 answers that has just been powered. It has no identity, and
+// is known by its configuration then.
+func Is(ctx context.Context, c bus.Conn) bool {
+	return bus.Answers(ctx, c, regConfig, reset>>8, reset&0xff)
+}
 
 var metrics = []string{"voltage", "current", "power"}
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	var errs conf.Errors
-	var addresses []bus.Address
-	for a := range bus.Address(16) {
-		addresses = append(addresses, addrFirst+a)
-	}
-	m := &meter{conn: o.Conn(b, &errs, o.Pos, info.ID, addresses...), shunt: conf.Given(&errs, "shunt", o.Shunt, 0.1, 0.0001, 100)}
+	m := &meter{conn: o.Conn(b, &errs, o.Pos, info.ID, Addresses...), shunt: conf.Given(&errs, "shunt", o.Shunt, 0.1, 0.0001, 100)}
 	if info.Model == "" {
 		info.Model = "INA219"
 	}

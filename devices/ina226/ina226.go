@@ -60,16 +60,20 @@ const (
 	busEnd   = 28_800 // of 36 V in 1.25 mV
 )
 
+// Addresses that the part can have, by what A0 and A1 are wired to.
+var Addresses = []bus.Address{0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f}
+
+// Is reports whether an INA226 answers.
+func Is(ctx context.Context, c bus.Conn) bool {
+	return bus.Answers(ctx, c, regMaker, maker>>8, maker&0xff) && bus.Answers(ctx, c, regDie, die>>8, die&0xff)
+}
+
 var metrics = []string{"voltage", "current", "power"}
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	var errs conf.Errors
-	var addresses []bus.Address
-	for a := range bus.Address(16) {
-		addresses = append(addresses, 0x40+a)
-	}
-	m := &meter{conn: o.Conn(b, &errs, o.Pos, info.ID, addresses...), shunt: conf.Given(&errs, "shunt", o.Shunt, 0.1, 0.0001, 100)}
+	m := &meter{conn: o.Conn(b, &errs, o.Pos, info.ID, Addresses...), shunt: conf.Given(&errs, "shunt", o.Shunt, 0.1, 0.0001, 100)}
 	if info.Model == "" {
 		info.Model = "INA226"
 	}

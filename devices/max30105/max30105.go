@@ -87,6 +87,12 @@ const (
 	stuck     = 10 * time.Minute // with the same counts
 )
 
+// Addresses that the part can have.
+var Addresses = []bus.Address{0x57}
+
+// Is reports whether a MAX30105 answers.
+func Is(ctx context.Context, c bus.Conn) bool { return bus.Answers(ctx, c, regPart, part) }
+
 // settings of 0x08 to 0x0d, as they are read back. 0x0b is reserved.
 var settings = []byte{
 	4<<5 | 1<<4,     // averages of 16, oldest overwritten
@@ -126,7 +132,7 @@ func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 }
 
 func (o *Own) sensor(info devices.Info, b *bus.Buses, errs *conf.Errors) *sensor {
-	return &sensor{conn: o.Conn(b, errs, o.Pos, info.ID, 0x57), same: devices.Stuck{After: stuck}}
+	return &sensor{conn: o.Conn(b, errs, o.Pos, info.ID, Addresses...), same: devices.Stuck{After: stuck}}
 }
 
 type sensor struct {

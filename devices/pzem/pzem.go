@@ -50,10 +50,11 @@ type Measurement struct {
 	Alarm       bool // the power is above the meter's own threshold
 }
 
-const words = 10
+// Words is how many registers hold a measurement, from 0 on.
+const Words = 10
 
 // Decode takes a measurement from registers 0 to 9.
-func Decode(r [words]uint16) Measurement {
+func Decode(r [Words]uint16) Measurement {
 	long := func(low, high uint16) uint32 { return uint32(high)<<16 | uint32(low) }
 	return Measurement{
 		Voltage:     float64(r[0]) / 10,
@@ -72,8 +73,8 @@ var (
 	errStuck   = devices.Fault(telemetry.Stuck, errors.New("the meter goes on giving the same answer to all its digits"))
 )
 
-// check refuses what no meter on mains can measure, though its checksum is right.
-func (m Measurement) check() error {
+// Check refuses what no meter on mains can measure, though its checksum is right.
+func (m Measurement) Check() error {
 	switch {
 	case m.Voltage == 0 && m.Frequency == 0:
 		return errNoMains
@@ -125,12 +126,12 @@ type meter struct {
 }
 
 func (m *meter) sample(ctx context.Context, now time.Time) ([]telemetry.Point, error) {
-	regs, err := m.slave.Registers(ctx, modbus.ReadInput, 0, words)
+	regs, err := m.slave.Registers(ctx, modbus.ReadInput, 0, Words)
 	if err != nil {
 		return nil, err
 	}
-	v := Decode([words]uint16(regs))
-	if err := v.check(); err != nil {
+	v := Decode([Words]uint16(regs))
+	if err := v.Check(); err != nil {
 		return nil, err
 	}
 	if m.stuck.Is(now, regmap.Bytes(regs)) {

@@ -37,7 +37,7 @@ func frame(t testing.TB, text string) []byte {
 	return b
 }
 
-func wordsOf(f []byte) (r [words]uint16) {
+func wordsOf(f []byte) (r [Words]uint16) {
 	for i := range r {
 		r[i] = uint16(f[3+2*i])<<8 | uint16(f[4+2*i])
 	}
@@ -46,8 +46,8 @@ func wordsOf(f []byte) (r [words]uint16) {
 
 func TestDecodeRealFrames(t *testing.T) {
 	for _, c := range real {
-		if got := Decode(wordsOf(frame(t, c.frame))); got != c.want || got.check() != nil {
-			t.Errorf("%s: got %+v (%v), want %+v", c.frame, got, got.check(), c.want)
+		if got := Decode(wordsOf(frame(t, c.frame))); got != c.want || got.Check() != nil {
+			t.Errorf("%s: got %+v (%v), want %+v", c.frame, got, got.Check(), c.want)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestDrill(t *testing.T) {
 
 func TestValuesThatNoMainsHas(t *testing.T) {
 	line := modbustest.New(t)
-	regs := modbustest.NewRegisters(0, make([]uint16, words)...)
+	regs := modbustest.NewRegisters(0, make([]uint16, Words)...)
 	line.Put(1, regs.Slave(4))
 	dev := meterOn(t, line, time.Hour)
 	dev.Faulty(telemetry.Open) // zeros: no mains, and not 0 W

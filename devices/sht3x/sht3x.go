@@ -53,12 +53,22 @@ const (
 	hottest = 125
 )
 
+// Addresses that the part can have.
+var Addresses = []bus.Address{0x44, 0x45}
+
+// Is reports whether an SHT3x answers. It has no identity, and is asked for its status:
+// two bytes and their checksum (section 4.11).
+func Is(ctx context.Context, c bus.Conn) bool {
+	r := make([]byte, 3)
+	return c.Tx(ctx, []byte{0xf3, 0x2d}, r) == nil && crc(r[:2]) == r[2]
+}
+
 var metrics = []string{"temperature", "humidity"}
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
 func (o *Own) Device(info devices.Info, b *bus.Buses) (devices.Device, error) {
 	var errs conf.Errors
-	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, 0x44, 0x45)}
+	s := &sensor{conn: o.Conn(b, &errs, o.Pos, info.ID, Addresses...)}
 	if info.Model == "" {
 		info.Model = "SHT3x"
 	}

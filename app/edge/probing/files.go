@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"weishao.dev/weishao/devices/ds18b20"
 )
 
 // Files are found by the names that the kernel gives them below a root: "/" but for
@@ -57,14 +58,12 @@ func (f Files) Serial() (list []Found) {
 	return list
 }
 
-var thermometer = regexp.MustCompile(`^28-[0-9a-f]{12}$`)
-
 // OneWire are the parts that the kernel has found on 1-wire buses.
 func (f Files) OneWire() (list []Found) {
 	for _, p := range f.glob("sys/bus/w1/devices/*") {
 		name := filepath.Base(p)
 		switch {
-		case thermometer.MatchString(name):
+		case ds18b20.PartName.MatchString(name):
 			list = append(list, Found{p, "DS18B20", fmt.Sprintf("{id: t-%s, kind: ds18b20, part: %s, interval: 10s}", name[len(name)-4:], name)})
 		case strings.HasPrefix(name, "w1_bus_master"):
 			list = append(list, Found{Where: p, What: "1-wire bus"})

@@ -8,6 +8,7 @@ import (
 
 	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/devices/modbus"
+	"weishao.dev/weishao/devices/pzem"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -63,9 +64,9 @@ func identify(ctx context.Context, s Registers) (what, kind string, err error) {
 	if v := math.Float32frombits(uint32(r[0])<<16 | uint32(r[1])); v > 80 && v < 300 {
 		return fmt.Sprintf("a meter with IEEE 754 values, %.1f V: as Eastron SDM120 and SDM230 (map: sdm230 for the latter)", v), "kind: modbus_meter, map: sdm120", nil
 	}
-	if r[0] >= 800 && r[0] <= 2600 {
-		if r, err = s.Registers(ctx, modbus.ReadInput, 0, 10); err == nil && r[7] >= 450 && r[7] <= 650 && r[8] <= 100 {
-			return fmt.Sprintf("PZEM-004T v3, PZEM-014 or PZEM-016, %.1f V", float64(r[0])/10), "kind: pzem", nil
+	if r, err = s.Registers(ctx, modbus.ReadInput, 0, pzem.Words); err == nil {
+		if m := pzem.Decode([pzem.Words]uint16(r)); m.Check() == nil {
+			return fmt.Sprintf("PZEM-004T v3, PZEM-014 or PZEM-016, %.1f V", m.Voltage), "kind: pzem", nil
 		}
 	}
 	return "a slave that is not recognised: describe it by a map (kind modbus_meter or modbus_gas)", "", nil
