@@ -80,11 +80,12 @@ type Status struct {
 	Connected bool
 	Since     time.Time // of the connection, or of its loss
 	LastError string    // why the last connection ended or was not made
-	LastAck   time.Time // when the hub last told that something is committed
+	LastAck   time.Time // when the hub last told how far it has committed; each birth is answered so
 	Connects  uint64
 	Births    uint64
 	Messages  uint64 // DDATA
 	Readings  uint64 // in them, those sent again included
+	Committed uint64 // of what was sent, as the hub has told
 	Rewinds   uint64 // times that sending went back
 	InFlight  int    // readings sent and not acknowledged
 }

@@ -40,7 +40,8 @@ type lanes struct {
 	rate  bucket
 	share share
 
-	rewinds uint64
+	rewinds uint64 // since they were last noted
+	acked   uint64 // readings, since they were last noted
 }
 
 func newLanes(cfg *Config, box *outbox.Outbox, log *slog.Logger) *lanes {
@@ -92,6 +93,9 @@ func (s *lanes) committed(run, seq uint64, now time.Time) {
 	l := s.find(run)
 	if l == nil || seq <= l.base {
 		return
+	}
+	if sent := l.reader.Position() - 1; sent > l.base {
+		s.acked += min(seq, sent) - l.base
 	}
 	l.base, l.since, l.timeout = seq, now, s.cfg.AckTimeout
 	if l.reader.Position() <= seq {

@@ -81,6 +81,7 @@ func TestReadingsReachTheHubAndAreForgottenOnItsWord(t *testing.T) {
 	}
 	bd := h.births[0].BdSeq
 	h.mu.Unlock()
+	h.until("the session's count of it", func() bool { return s.Status().Committed == 101 })
 	if st := s.Status(); !st.Connected || st.Readings < 101 || st.LastAck.IsZero() {
 		t.Errorf("status %+v", st)
 	}
