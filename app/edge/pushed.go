@@ -280,9 +280,10 @@ func (s *stage) giveUp(version string, err error) {
 	}
 }
 
-// healthy says why a gateway on trial is not well yet: it has to be connected, to
-// have something committed by the hub, and to measure with each sensor that measured
-// before. Those that are slower than a trial are not waited for.
+// healthy says why a gateway on trial is not well yet: it has to be connected and
+// heard by the hub, to have committed there what it sends, and to measure with each
+// sensor that measured before. Those that are slower than a trial are not waited for,
+// so there may be nothing to send.
 func healthy(g *gateway.Gateway, before gateway.Status, patience time.Duration) error {
 	now := g.Status()
 	if err := g.Stuck(); err != nil {
@@ -291,7 +292,10 @@ func healthy(g *gateway.Gateway, before gateway.Status, patience time.Duration) 
 	if !now.Session.Connected {
 		return fmt.Errorf("no connection to the hub: %s", now.Session.LastError)
 	}
-	if now.Session.Readings == 0 || now.Session.LastAck.IsZero() {
+	if now.Session.LastAck.IsZero() {
+		return errors.New("the hub has not answered its birth")
+	}
+	if now.Session.Readings > 0 && now.Session.Committed == 0 {
 		return errors.New("the hub has committed nothing that it sent")
 	}
 	measures := map[string]gateway.DeviceStatus{}

@@ -183,6 +183,17 @@ func TestPush(t *testing.T) {
 	}
 }
 
+// A configuration with which there is nothing to send for hours is kept all the same:
+// the hub has answered.
+func TestPushOfWhatIsSilent(t *testing.T) {
+	r := newRig(t, "")
+	const silent = "supervision: {interval: 0s}\ndevices:\n" +
+		"  - {id: door, kind: zigbee2mqtt, placement: ambient, topic: zigbee2mqtt/door, broker: {url: \"tcp://127.0.0.1:1\"}, fields: {smoke: {}}}\n"
+	if code, out := r.push(t, silent); code != 0 || !strings.Contains(out, "is in effect on g/n") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
 // Only a gateway of ours that is there can be pushed to, and not while it has
 // something to do.
 func TestPushIsRefused(t *testing.T) {
