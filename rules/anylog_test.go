@@ -110,9 +110,9 @@ const anyRules = gasRule + `
   - name: next-door
     hazard: gas_leak
     severity: major
-    when: gas.ch4 > 2 %LEL and elsewhere(smoke > 0.3 dB/m)
+    when: gas.ch4 > 2 %LEL and elsewhere(smoke)
     hold: 2s
-    clear: gas.ch4 < 1 %LEL and not elsewhere(smoke > 0.3 dB/m)
+    clear: gas.ch4 < 1 %LEL and not elsewhere(smoke)
     message: {zh: 隔壁, en: Next door}
   - name: two
     hazard: gas_leak

@@ -80,13 +80,13 @@ func TestApartUnknown(t *testing.T) {
 	w.want()
 	in := w.e.byID["g/n/a"].cell.insts[0]
 	c := w.e.byID["g/n/a"].cell
-	if got := in.when.truth(&moment{c.cur, t0 + 12_000, c.loc}); got != lang.Unknown {
+	if got := in.when.truth(&moment{c.cur, t0 + 12_000, c}); got != lang.Unknown {
 		t.Errorf("one known of two: %v, want unknown", got)
 	}
 	w = threeSensors(t)
 	w.reads("g/n/c", "smoke", t0+1000, 0.9)
 	c = w.e.byID["g/n/c"].cell
-	if got := c.insts[0].when.truth(&moment{c.cur, t0 + 1000, c.loc}); got != lang.False {
+	if got := c.insts[0].when.truth(&moment{c.cur, t0 + 1000, c}); got != lang.False {
 		t.Errorf("one alone: %v, want false", got)
 	}
 }

@@ -25,10 +25,7 @@ func (e *Engine) arrange(zones ...string) {
 				old = append(old, d.cell)
 			}
 		}
-		if e.joined(devices) {
-			made = append(made, e.cellOf(ofZone, devices))
-			continue
-		}
+		first := len(made)
 		for here, rest := firstPlace(devices); len(here) > 0; here, rest = firstPlace(rest) {
 			if e.together(here) {
 				made = append(made, e.cellOf(ofPlace, here))
@@ -38,6 +35,7 @@ func (e *Engine) arrange(zones ...string) {
 				made = append(made, e.cellOf(ofDevice, []*device{d}))
 			}
 		}
+		e.pack.neighbours(made[first:])
 	}
 	e.carry(old, made)
 	e.cells = append(e.cells, made...)
@@ -55,29 +53,6 @@ func firstPlace(devices []*device) (here, rest []*device) {
 		n++
 	}
 	return devices[:n:n], devices[n:]
-}
-
-// joined reports whether a rule looks from one place of a zone at another.
-func (e *Engine) joined(devices []*device) bool {
-	if len(devices) < 2 || devices[0].place == devices[len(devices)-1].place {
-		return false
-	}
-	for _, r := range e.pack.Rules {
-		for _, p := range r.programs() {
-			if len(p.Other) > 0 && slices.ContainsFunc(devices, func(d *device) bool { return r.looksAt(d, p.Other, devices) }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// looksAt reports whether the rule, asked at another place, asks d for one of the
-// metrics.
-func (r *Rule) looksAt(d *device, metrics []string, devices []*device) bool {
-	return r.applies(d.placement) && d.kit.hasAny(metrics) && slices.ContainsFunc(devices, func(from *device) bool {
-		return from.place != d.place && r.applies(from.placement) && (from.kit.hasAny(r.When.Metrics) || from.kit.hasAny(r.When.Grouped))
-	})
 }
 
 // together reports whether a rule looks at several devices of the place: because

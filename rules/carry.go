@@ -21,7 +21,7 @@ func (e *Engine) carry(old, made []*cell) {
 	}
 	for _, c := range old {
 		for i, r := range c.insts {
-			if f, left := l.insts[c.instKey(r, c.devices[r.at].placed)]; !left || f.c != c {
+			if f, left := l.insts[c.instKey(r, c.devices[0].placed)]; !left || f.c != c {
 				continue
 			}
 			if n := len(c.said[i]); n > 0 && c.said[i][n-1].Cleared == 0 {
@@ -68,7 +68,7 @@ func legacyOf(old []*cell) *legacy {
 			l.dets[c.detKey(i)] = heirloom{c, i}
 		}
 		for i, r := range c.insts {
-			l.insts[c.instKey(r, c.devices[r.at].placed)] = heirloom{c, i}
+			l.insts[c.instKey(r, c.devices[0].placed)] = heirloom{c, i}
 		}
 	}
 	return l
@@ -97,7 +97,7 @@ func (l *legacy) give(c *cell) {
 				c.said[i] = append(c.said[i], sp)
 			}
 		}
-		delete(l.insts, c.instKey(r, c.devices[r.at].place))
+		delete(l.insts, c.instKey(r, c.devices[0].place))
 	}
 	if len(out) > 0 {
 		c.goOn(before, out)
@@ -108,9 +108,9 @@ func (l *legacy) give(c *cell) {
 
 // of finds what an instance was before; ok is false if it is new, or elsewhere now.
 func (l *legacy) of(c *cell, r *instance) (h heirloom, ok bool) {
-	at := c.devices[r.at].place
+	at := c.devices[0].place
 	h, ok = l.insts[c.instKey(r, at)]
-	return h, ok && at == h.c.devices[h.c.insts[h.i].at].placed
+	return h, ok && at == h.c.devices[0].placed
 }
 
 // state makes a state of a new cell from those that pick chooses of old ones.

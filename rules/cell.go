@@ -1,11 +1,12 @@
 package rules
 
-// cell is the devices that rules look at together: one, unless a rule or a detector
-// asks several of a place, or a rule looks elsewhere in a zone. Everything in it
-// happens in one order of event time.
+// cell is the devices that are looked at together: one, unless a rule or a detector
+// asks several of a place. Everything in it happens in one order of event time. What
+// rules ask of other places goes from cell to cell, see elsewhere.go.
 type cell struct {
 	*layout
-	devices []*device // by place, and at one place by name
+	devices []*device // of one place, by name
+	zone    []*cell   // of its zone; nil where nothing is asked of other places
 	kind    byte      // what it is the cell of: one of the constants below
 	gone    bool      // another has taken its place
 
@@ -25,18 +26,13 @@ type cell struct {
 const (
 	ofDevice = 'd'
 	ofPlace  = 'p'
-	ofZone   = 'z'
 )
 
 // key names a cell across versions of site and rules.
 func (c *cell) key() string {
-	d := c.devices[0]
-	name := d.id
-	switch c.kind {
-	case ofPlace:
-		name = d.place
-	case ofZone:
-		name = d.zone
+	name := c.devices[0].id
+	if c.kind == ofPlace {
+		name = c.devices[0].place
 	}
 	return string(c.kind) + ":" + name
 }
@@ -88,7 +84,7 @@ func (c *cell) step(s *state, p point, o observer) {
 		}
 		s.Next = min(s.Next, v.Until)
 	}
-	m := moment{s, p.T, c.loc}
+	m := moment{s, p.T, c}
 	for _, f := range sl.feeds {
 		c.publish(&m, f.det)
 	}
@@ -156,8 +152,7 @@ func (c *cell) advance(s *state, t int64, o observer) {
 
 // due is when the next timer goes off.
 func (c *cell) due(s *state) int64 {
-	const never = 1<<63 - 1
-	next := int64(never)
+	next := never
 	for i := range s.Vals {
 		if v := &s.Vals[i]; v.Known && c.slots[i].det < 0 {
 			next = min(next, v.Until)
@@ -176,6 +171,9 @@ func (c *cell) due(s *state) int64 {
 		if r.timed {
 			next = min(next, nextSecond(max(s.Fired, s.LastT)))
 		}
+		for _, hazard := range r.rule.others() {
+			next = min(next, c.turn(Hazard(hazard), max(s.Fired, s.LastT)))
+		}
 	}
 	return next
 }
@@ -183,7 +181,7 @@ func (c *cell) due(s *state) int64 {
 // fire lets everything go off that is due at t.
 func (c *cell) fire(s *state, t int64, o observer) {
 	s.Fired = t
-	m := moment{s, t, c.loc}
+	m := moment{s, t, c}
 	for i := range s.Vals {
 		v := &s.Vals[i]
 		if sl := &c.slots[i]; v.Known && sl.det < 0 && v.Until <= t {

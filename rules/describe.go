@@ -16,7 +16,7 @@ const maxEvidence = 32
 // decided, and the readings behind it.
 func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	in := c.insts[i]
-	m := moment{s, t, c.loc}
+	m := moment{s, t, c}
 	var d *device
 	if in.dev >= 0 {
 		d = c.devices[in.dev]
@@ -25,12 +25,12 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	slot, value, threshold, ok := in.when.decision(&m)
 	if ok {
 		v.Metric, v.Value, v.Threshold = c.slots[slot].metric, value, threshold
-		if at := c.slots[slot].dev; d == nil && c.first[at] == in.at {
-			d = c.devices[at]
+		if d == nil {
+			d = c.device(int32(slot))
 		}
 	}
 	if d == nil {
-		d = c.devices[in.at]
+		d = c.devices[0]
 	}
 	v.Place, v.Zone, v.Device = d.place, d.zone, d.id
 	if in.likelihood >= 0 && s.Vals[in.likelihood].Known {

@@ -22,7 +22,7 @@
 // # Late readings
 //
 // What a rule has raised on what it had can change when a reading comes late. Each
-// cell (the devices that a rule looks at together: one, a place's or a zone's) keeps checkpoints
+// cell (the devices that are looked at together: one, or a place's) keeps checkpoints
 // of its state and the readings since; a reading that is up to Lateness late is
 // put where it belongs and the rest is evaluated again. The difference between
 // what was said and what should have been said is raised, cleared or revised.

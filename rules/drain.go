@@ -54,6 +54,7 @@ func (e *Engine) goBack(c *cell) {
 		from = &c.base
 	}
 	s := from.s.clone()
+	s.Next = 0
 	e.recent = c.tail[:from.pos]
 	f := e.collector(c, s)
 	for i := from.pos; i < len(c.tail); i++ {
@@ -150,6 +151,7 @@ func (e *Engine) startJob(c *cell) {
 	c.tail = c.tail[:0]
 	c.mid.take(c)
 	d.running = true
+	c.base.s.Next = 0
 	e.recent = nil
 	d.found = e.collector(c, c.base.s)
 	d.found.thin = make([]thinned, len(c.slots))

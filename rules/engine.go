@@ -44,7 +44,9 @@ type Engine struct {
 	listen  int64 // ms for which the hub has been listening
 	index   int
 	out     Output
-	recent  []point // readings of the cell at hand, up to the one at hand
+	recent  []point  // readings of the cell at hand, up to the one at hand
+	queued  []queued // readings of this record for cells of several devices
+	told    []news   // of raises that other cells of the zone have still to hear
 }
 
 // away is how far apart two records are, in ms, when the hub was not there to
@@ -79,13 +81,18 @@ func (e *Engine) Apply(rec *record.Record, out Output) error {
 	e.pass(rec.Arrival)
 	var failed error
 	for _, entry := range rec.Entries {
+		if _, more := entry.(*record.Readings); !more {
+			e.inOrder()
+		}
 		if err := e.entry(entry); err != nil && failed == nil {
 			failed = err
 		}
 	}
+	e.inOrder()
 	if len(e.jobs) > 0 {
 		e.runJobs()
 	}
+	e.spread()
 	e.out = nil
 	return failed
 }
@@ -144,11 +151,15 @@ func (e *Engine) entry(entry record.Entry) error {
 func (e *Engine) readings(x *record.Readings) {
 	d := e.device(x.Device)
 	e.hear(d)
+	if x.Backlog {
+		e.inOrder()
+	}
 	aside := x.Backlog && d.cell.drain != nil && !d.cell.drain.running
 	for i := range x.Points {
 		p := &x.Points[i]
 		slot, known := d.slotOf(p.Metric)
 		if !known {
+			e.inOrder()
 			e.learn(d, p.Metric)
 			d.settleIn(e.site)
 			e.resettle(d)
@@ -166,10 +177,30 @@ func (e *Engine) readings(x *record.Readings) {
 		case aside && d.cell.drain != nil:
 			e.setAside(d.cell, q)
 		case x.Backlog && d.cell.past(q): // history only
+		case !x.Backlog && len(d.cell.devices) > 1:
+			e.queued = append(e.queued, queued{d.cell, q})
 		default:
 			e.observe(d.cell, q)
 		}
 	}
+}
+
+// queued is a reading that waits for the others of its record: a record has them by
+// device, and a cell wants those of all its devices in order of time.
+type queued struct {
+	c *cell
+	p point
+}
+
+// inOrder takes the readings that wait.
+func (e *Engine) inOrder() {
+	slices.SortStableFunc(e.queued, func(a, b queued) int {
+		return cmp.Or(cmp.Compare(a.p.T, b.p.T), cmp.Compare(a.p.Slot, b.p.Slot))
+	})
+	for _, q := range e.queued {
+		e.observe(q.c, q.p)
+	}
+	e.queued = e.queued[:0]
 }
 
 // device finds a device or makes one that nobody has announced.
@@ -327,7 +358,7 @@ func (e *Engine) Stirred(device string) bool {
 		return false
 	}
 	for i, in := range d.cell.insts {
-		if d.cell.cur.Phases[i].Stage != idle && d.cell.about(in, d.nth) {
+		if d.cell.cur.Phases[i].Stage != idle && in.about(d.nth) {
 			return true
 		}
 	}

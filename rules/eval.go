@@ -11,7 +11,8 @@ type node struct {
 	op       lang.Op
 	fn       lang.Fn
 	x, y     *node
-	each     []*node // of any, all, count and elsewhere: the condition of each device
+	each     []*node // of any, all and count: the condition of each device
+	hazard   Hazard  // of elsewhere
 	k        float64
 	slot     int // of a metric; -1: no device has it
 	win      int // of a window, in the cell's list
@@ -21,9 +22,9 @@ type node struct {
 
 // moment is what a condition is evaluated on.
 type moment struct {
-	s   *state
-	t   int64 // Unix ms
-	loc *time.Location
+	s *state
+	t int64 // Unix ms
+	c *cell
 }
 
 func (n *node) truth(m *moment) lang.Truth {
@@ -44,7 +45,7 @@ func (n *node) truth(m *moment) lang.Truth {
 			return x.Or(n.y.truth(m))
 		}
 		return lang.True
-	case lang.OpAny, lang.OpElsewhere:
+	case lang.OpAny:
 		t := lang.False
 		for _, e := range n.each {
 			t = t.Or(e.truth(m))
@@ -59,6 +60,8 @@ func (n *node) truth(m *moment) lang.Truth {
 			t = t.And(e.truth(m))
 		}
 		return t
+	case lang.OpElsewhere:
+		return lang.Of(m.c.raisedElsewhere(n.hazard, m.t))
 	case lang.OpBetween:
 		return lang.Of(n.between(m))
 	case lang.OpChanged:
@@ -71,7 +74,7 @@ func (n *node) truth(m *moment) lang.Truth {
 }
 
 func (n *node) between(m *moment) bool {
-	local := time.UnixMilli(m.t).In(m.loc)
+	local := time.UnixMilli(m.t).In(m.c.loc)
 	now := local.Hour()*60 + local.Minute()
 	if n.from < n.to {
 		return now >= n.from && now < n.to
@@ -167,7 +170,7 @@ func (n *node) decision(m *moment) (slot int, value, threshold float64, ok bool)
 			return n.x.decision(m)
 		}
 		return n.y.decision(m)
-	case lang.OpAny, lang.OpAll, lang.OpCount, lang.OpElsewhere:
+	case lang.OpAny, lang.OpAll, lang.OpCount:
 		for _, e := range n.each {
 			if e.truth(m) == lang.True {
 				return e.decision(m)

@@ -85,8 +85,9 @@ func (c *cell) rotate() {
 		c.base, c.mid = c.mid, c.base
 		c.tail = append(c.tail[:0], c.tail[c.base.pos:]...)
 		for i, n := range c.base.marks {
-			c.said[i] = append(c.said[i][:0], c.said[i][n:]...)
-			c.base.marks[i] = 0
+			old := c.forgotten(i, n)
+			c.said[i] = append(c.said[i][:0], c.said[i][old:]...)
+			c.base.marks[i] = n - old
 		}
 		c.base.pos = 0
 		c.mid.take(c)
@@ -149,16 +150,23 @@ func (e *Engine) belated(c *cell, p point) {
 	if c.drain != nil {
 		e.aside++
 	}
+	if from == &c.base && c.mid.s != nil {
+		c.mid.pos++ // it was taken without the reading that was put before it
+	}
 	e.again(c, from)
+	for _, f := range c.slots[p.Slot].feeds {
+		(*live)(e).derived(c, c.cur, f.det, c.cur.LastT)
+	}
 }
 
 // again evaluates the tail again from a checkpoint.
 func (e *Engine) again(c *cell, from *checkpoint) {
 	mid := -1
 	if from == &c.base && c.mid.s != nil {
-		mid = c.mid.pos + 1 // it was taken without the reading that was put before it
+		mid = c.mid.pos
 	}
 	c.cur.copyFrom(from.s)
+	c.cur.Next = 0 // what holds elsewhere may have changed since
 	e.recent = c.tail[:from.pos]
 	f := e.collector(c, c.cur)
 	for i := from.pos; i < len(c.tail); i++ {
@@ -231,6 +239,7 @@ func (l *live) raised(c *cell, s *state, i int, at int64) {
 	v := e.describe(c, s, i, at)
 	v.Event, v.Onset, v.Features = Raise, s.Phases[i].Onset, c.explain(s, i)
 	e.say(c, i, v, 0)
+	e.tell(c, i, c.said[i][len(c.said[i])-1].begins(c.insts[i].rule))
 }
 
 func (l *live) cleared(c *cell, s *state, i int, since, at int64) {
@@ -238,6 +247,7 @@ func (l *live) cleared(c *cell, s *state, i int, since, at int64) {
 	last := &c.said[i][len(c.said[i])-1]
 	last.Cleared = since
 	e.changed(Clear, last, e.describe(c, s, i, at))
+	e.tell(c, i, last.ends(c.insts[i].rule))
 }
 
 func (l *live) derived(c *cell, s *state, det int, at int64) {
@@ -303,6 +313,11 @@ func (e *Engine) reconcile(c *cell, f *collected, marks []int) {
 		said := slices.Clone(c.said[i][marks[i]:])
 		if sameSpans(said, found) {
 			continue
+		}
+		for _, list := range [][]span{said, found} {
+			for k := range list {
+				e.tell(c, i, list[k].begins(c.insts[i].rule))
+			}
 		}
 		c.said[i] = c.said[i][:marks[i]]
 		now := e.describe(c, c.cur, i, c.cur.LastT)

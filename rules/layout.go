@@ -20,7 +20,6 @@ type layout struct {
 	wins  []windowOf
 	insts []*instance
 	of    [][]int // by device and metric of its kit: the slot, or -1 if nobody asks for it
-	first []int   // by device: the first of the same place
 	loc   *time.Location
 }
 
@@ -57,17 +56,14 @@ type windowOf struct {
 type instance struct {
 	rule        *Rule
 	dev         int // whose metrics it asks for; -1: of several
-	at          int // the first device of its place
 	when, clear *node
 	timed       bool  // its truth may change with time alone
 	evidence    []int // measured slots that decide
 	likelihood  int   // slot of a likelihood, or -1
 }
 
-// about reports whether an instance says something of a device.
-func (l *layout) about(in *instance, dev int) bool {
-	return in.dev == dev || in.dev < 0 && in.at == l.first[dev]
-}
+// about reports whether the instance says something of a device of its cell.
+func (in *instance) about(dev int) bool { return in.dev == dev || in.dev < 0 }
 
 // cellOf makes a cell without its state.
 func (e *Engine) cellOf(kind byte, devices []*device) *cell {
@@ -88,10 +84,7 @@ func (e *Engine) layoutOf(devices []*device) *layout {
 // layoutKey is all that the devices of a cell have a say in.
 func layoutKey(devices []*device) string {
 	var b []byte
-	for i, d := range devices {
-		if i > 0 && d.place == devices[i-1].place {
-			b = append(b, '+')
-		}
+	for _, d := range devices {
 		b = append(b, d.placement...)
 		b = strconv.AppendFloat(append(b, 0), d.rating, 'g', -1, 64)
 		for _, m := range d.kit.metrics {
@@ -104,23 +97,12 @@ func layoutKey(devices []*device) string {
 
 func (e *Engine) build(devices []*device) *layout {
 	b := builder{cat: e.site.Catalogue, devices: devices, l: &layout{loc: e.site.Location}, at: map[slotKey]int{}}
-	for i, d := range devices {
-		first := i
-		if i > 0 && devices[i-1].place == d.place {
-			first = b.l.first[i-1]
-		}
-		b.l.first = append(b.l.first, first)
-	}
 	for i := range devices {
 		b.measured(i, e.pack.Rules)
 		b.detectors(i)
 	}
 	for _, r := range e.pack.Rules {
-		for i, first := range b.l.first {
-			if i == first {
-				b.rule(r, i)
-			}
-		}
+		b.rule(r)
 	}
 	for i := range b.l.slots {
 		b.connect(i)
@@ -219,13 +201,12 @@ func (b *builder) move(metric string) float64 {
 	return chartMove
 }
 
-// rule makes the instances of a rule at the place whose first device is first: one
-// for each device there that has one of its metrics, or one for the place if it asks
-// only groups of devices.
-func (b *builder) rule(r *Rule, first int) {
+// rule makes the instances of a rule: one for each device that has one of its
+// metrics, or one for the place if it asks only groups of devices.
+func (b *builder) rule(r *Rule) {
 	var group []int
 	for d, dev := range b.devices {
-		if b.l.first[d] == first && r.applies(dev.placement) {
+		if r.applies(dev.placement) {
 			group = append(group, d)
 		}
 	}
@@ -246,7 +227,7 @@ func (b *builder) rule(r *Rule, first int) {
 }
 
 func (b *builder) instance(r *Rule, d int, group []int) {
-	in := &instance{rule: r, dev: d, at: b.l.first[group[0]], likelihood: -1}
+	in := &instance{rule: r, dev: d, likelihood: -1}
 	for _, p := range r.programs() {
 		n := b.bind(p.Root, d, group, in)
 		in.timed = in.timed || p.Timed
@@ -265,7 +246,7 @@ func (b *builder) bind(n *lang.Node, d int, group []int, in *instance) *node {
 	if n == nil {
 		return nil
 	}
-	out := &node{op: n.Op, fn: n.Fn, k: n.K, slot: -1, win: -1, span: n.Window, from: n.From, to: n.To}
+	out := &node{op: n.Op, fn: n.Fn, k: n.K, slot: -1, win: -1, span: n.Window, from: n.From, to: n.To, hazard: Hazard(n.Hazard)}
 	if n.Metric != "" {
 		out.slot = b.find(n.Metric, d, group)
 		if n.Op == lang.OpWindow || n.Op == lang.OpChanged {
@@ -282,20 +263,13 @@ func (b *builder) bind(n *lang.Node, d int, group []int, in *instance) *node {
 			}
 		}
 		return out
-	case lang.OpElsewhere:
-		for one, dev := range b.devices {
-			if b.l.first[one] != in.at && in.rule.applies(dev.placement) && dev.kit.hasAny(metricsOf(n.X)) {
-				out.each = append(out.each, b.bind(n.X, one, []int{one}, in))
-			}
-		}
-		return out
 	}
 	out.x, out.y = b.bind(n.X, d, group, in), b.bind(n.Y, d, group, in)
 	return out
 }
 
 func metricsOf(n *lang.Node) (list []string) {
-	n.Walk(func(n *lang.Node, _ lang.Op) {
+	n.Walk(func(n *lang.Node, _ bool) {
 		if n.Metric != "" {
 			list = append(list, n.Metric)
 		}
@@ -337,7 +311,7 @@ func (b *builder) ask(in *instance, slot int) {
 	if at := len(b.l.insts); !slices.Contains(s.insts, at) {
 		s.insts = append(s.insts, at) // the instance is added when all of it is bound
 	}
-	if in.likelihood < 0 && b.l.first[s.dev] == in.at && strings.HasSuffix(s.metric, "likelihood") {
+	if in.likelihood < 0 && strings.HasSuffix(s.metric, "likelihood") {
 		in.likelihood = slot
 	}
 	if s.det < 0 && !slices.Contains(in.evidence, slot) {

@@ -112,8 +112,8 @@ func (l *loader) rule(f *ruleFile, end int) {
 		return
 	}
 	r.When = l.condition(f.Pos.File, &f.When)
-	if p := r.When; p != nil && len(p.Other) > 0 && len(p.Metrics)+len(p.Grouped) == 0 {
-		l.errs.Add(conf.Pos{File: f.Pos.File, Line: f.When.Line, Column: f.When.Column}, "elsewhere asks other places of the zone only: say what must be so at the place itself too, such as smoke.rise > 0.05 dB/m and elsewhere(fire.likelihood >= 0.9)")
+	if p := r.When; p != nil && len(p.Others) > 0 && len(p.Metrics)+len(p.Grouped) == 0 {
+		l.errs.Add(conf.Pos{File: f.Pos.File, Line: f.When.Line, Column: f.When.Column}, "elsewhere asks other places only: say what must be so at the place itself too, such as fire.trace >= 1 and elsewhere(fire)")
 	}
 	if f.Clear.Kind != 0 {
 		r.Clear = l.condition(f.Pos.File, &f.Clear)
@@ -194,6 +194,14 @@ func (l *loader) condition(file string, n *yaml.Node) *lang.Program {
 	p, err := lang.Compile(n.Value, l.cat)
 	lang.Each(err, func(e lang.Error) {
 		l.errs.Add(l.within(at, n, e.Off), "%s", e.Text)
+	})
+	if p == nil {
+		return nil
+	}
+	p.Root.Walk(func(x *lang.Node, _ bool) {
+		if x.Op == lang.OpElsewhere && !slices.Contains(hazards, x.Hazard) {
+			l.errs.Add(l.within(at, n, x.Off), "elsewhere takes a hazard: one of %s, not %q%s", strings.Join(hazards, ", "), x.Hazard, telemetry.Suggest(x.Hazard, hazards))
+		}
 	})
 	return p
 }

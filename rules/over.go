@@ -12,10 +12,10 @@ func (e *Engine) Over(rule, device string) lang.Truth {
 		return lang.Unknown
 	}
 	c := d.cell
-	m := moment{c.cur, max(c.cur.LastT, c.clock), c.loc}
+	m := moment{c.cur, max(c.cur.LastT, c.clock), c}
 	over, found := lang.True, false
 	for i, in := range c.insts {
-		if in.rule.Name != rule || !c.about(in, d.nth) {
+		if in.rule.Name != rule || !in.about(d.nth) {
 			continue
 		}
 		found = true

@@ -98,8 +98,8 @@ func (p *Pack) Thresholds(placement string) []Threshold {
 		if !r.applies(placement) {
 			continue
 		}
-		r.When.Root.Walk(func(n *lang.Node, in lang.Op) {
-			if n.Op != lang.OpLess || in == lang.OpElsewhere {
+		r.When.Root.Walk(func(n *lang.Node, _ bool) {
+			if n.Op != lang.OpLess {
 				return
 			}
 			m, k := n.X, n.Y

@@ -18,7 +18,9 @@ func (c *checker) call(e *Call) *Node {
 		return c.between(e)
 	case "age":
 		return c.age(e)
-	case "any", "all", "elsewhere":
+	case "elsewhere":
+		return c.elsewhere(e)
+	case "any", "all":
 		return c.group(e)
 	case "apart":
 		return c.apart(e)
@@ -78,7 +80,7 @@ func (c *checker) age(e *Call) *Node {
 // apart checks how far a metric differs between the devices of the place.
 func (c *checker) apart(e *Call) *Node {
 	if c.grouped {
-		return c.fail(e.At, "any, all, count, apart and elsewhere do not stand inside each other")
+		return c.fail(e.At, "any, all, count and apart do not stand inside each other")
 	}
 	if len(e.Args) == 1 {
 		if m, ok := e.Args[0].(*Metric); ok {
@@ -94,18 +96,27 @@ func (c *checker) apart(e *Call) *Node {
 	return c.fail(e.At, "apart takes a metric, which is compared between the devices of the place: apart(temperature) > 5 °C; over time it is spread(temperature, 5m)")
 }
 
-// group checks any, all and count over the devices of the place, and elsewhere over
-// those of the other places of its zone.
+// elsewhere asks whether a hazard is raised at another place of the zone. Which
+// hazards there are, whoever loads the rule knows.
+func (c *checker) elsewhere(e *Call) *Node {
+	if c.grouped {
+		return c.fail(e.At, "elsewhere asks other places, not a device: take it out of any, all or count")
+	}
+	if len(e.Args) == 1 {
+		if m, ok := e.Args[0].(*Metric); ok {
+			return &Node{Op: OpElsewhere, Hazard: m.Name, Off: m.At}
+		}
+	}
+	return c.fail(e.At, "elsewhere takes a hazard that a rule has raised at another place of the zone: elsewhere(fire)")
+}
+
+// group checks any, all and count over the devices of the place.
 func (c *checker) group(e *Call) *Node {
 	if len(e.Args) != 1 {
-		whose := "of the place"
-		if e.Func == "elsewhere" {
-			whose = "at the other places of the zone"
-		}
-		return c.fail(e.At, "%s takes one condition, which is asked of each device %s: %s(smoke > 0.3 dB/m)", e.Func, whose, e.Func)
+		return c.fail(e.At, "%s takes one condition, which is asked of each device of the place: %s(smoke > 0.3 dB/m)", e.Func, e.Func)
 	}
 	if c.grouped {
-		return c.fail(e.At, "any, all, count, apart and elsewhere do not stand inside each other")
+		return c.fail(e.At, "any, all, count and apart do not stand inside each other")
 	}
 	c.grouped = true
 	x := c.node(e.Args[0])
@@ -117,7 +128,7 @@ func (c *checker) group(e *Call) *Node {
 		return c.fail(e.Args[0].Off(), "%s asks a condition of each device; %s is a number%s", e.Func, e.Args[0], countHint(e))
 	}
 	metrics := false
-	x.Walk(func(n *Node, _ Op) { metrics = metrics || n.Metric != "" })
+	x.Walk(func(n *Node, _ bool) { metrics = metrics || n.Metric != "" })
 	if !metrics {
 		return c.fail(e.At, "%s asks nothing of a device: name a metric in it", e.Func)
 	}
@@ -126,8 +137,6 @@ func (c *checker) group(e *Call) *Node {
 		return &Node{Op: OpAny, X: x, Off: e.At}
 	case "all":
 		return &Node{Op: OpAll, X: x, Off: e.At}
-	case "elsewhere":
-		return &Node{Op: OpElsewhere, X: x, Off: e.At}
 	}
 	one, _ := scaleOf("1")
 	return &Node{Op: OpCount, X: x, Off: e.At, Unit: "1", scale: one, subj: e.String()}

@@ -20,8 +20,10 @@ func Check(e Expr, cat *telemetry.Catalogue) (*Program, error) {
 		return nil, errors.Join(c.errs...)
 	}
 	p := &Program{Text: e.String(), Root: root}
-	root.Walk(func(n *Node, in Op) {
+	root.Walk(func(n *Node, grouped bool) {
 		switch n.Op {
+		case OpElsewhere:
+			p.Others = append(p.Others, n.Hazard)
 		case OpBetween, OpAge, OpChanged:
 			p.Timed = true
 		case OpWindow:
@@ -29,15 +31,13 @@ func Check(e Expr, cat *telemetry.Catalogue) (*Program, error) {
 		}
 		switch {
 		case n.Metric == "":
-		case in == OpElsewhere:
-			p.Other = append(p.Other, n.Metric)
-		case in != OpConst:
+		case grouped:
 			p.Grouped = append(p.Grouped, n.Metric)
 		default:
 			p.Metrics = append(p.Metrics, n.Metric)
 		}
 	})
-	p.Metrics, p.Grouped, p.Other = unique(p.Metrics), unique(p.Grouped), unique(p.Other)
+	p.Metrics, p.Grouped, p.Others = unique(p.Metrics), unique(p.Grouped), unique(p.Others)
 	return p, nil
 }
 

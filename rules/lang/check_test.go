@@ -106,17 +106,19 @@ func TestMistakes(t *testing.T) {
 		{"any(smoke)", 4, "any asks a condition of each device; smoke is a number"},
 		{"count(smoke) > 3", 6, "count asks a condition of each device; smoke is a number; to count readings write count(smoke, 5m)"},
 		{"any(smoke > 1 dB/m, 5m)", 0, "any takes one condition, which is asked of each device of the place"},
-		{"any(all(smoke > 1 dB/m))", 4, "any, all, count, apart and elsewhere do not stand inside each other"},
+		{"any(all(smoke > 1 dB/m))", 4, "any, all, count and apart do not stand inside each other"},
 		{"all(between(22:00, 06:00))", 0, "all asks nothing of a device: name a metric in it"},
-		{"elsewhere(smoke)", 10, "elsewhere asks a condition of each device; smoke is a number"},
-		{"elsewhere(smoke > 1 dB/m, 5m)", 0, "elsewhere takes one condition, which is asked of each device at the other places of the zone: elsewhere(smoke > 0.3 dB/m)"},
-		{"elsewhere(any(smoke > 1 dB/m))", 10, "any, all, count, apart and elsewhere do not stand inside each other"},
 		{"apart(smoke, 5m) > 0.1 dB/m", 0, "apart takes a metric, which is compared between the devices of the place: apart(temperature) > 5 °C; over time it is spread(temperature, 5m)"},
 		{"apart(on) > 1", 0, "apart takes a metric, which is compared between the devices of the place: apart(temperature) > 5 °C; over time it is spread(temperature, 5m)"},
 		{"apart(smoke) > 10 ppm", 15, "ppm cannot be compared with dB/m for smoke"},
-		{"any(apart(smoke) > 1 dB/m)", 4, "any, all, count, apart and elsewhere do not stand inside each other"},
+		{"any(apart(smoke) > 1 dB/m)", 4, "any, all, count and apart do not stand inside each other"},
 		{"apart(smoke)", 0, "a condition belongs here, such as gas.ch4 > 10 %LEL; apart(smoke) is a number"},
-		{"elswhere(smoke > 1 dB/m)", 0, `unknown function "elswhere", did you mean "elsewhere"?`},
+		// other places
+		{"elsewhere(smoke > 1 dB/m)", 0, "elsewhere takes a hazard that a rule has raised at another place of the zone: elsewhere(fire)"},
+		{"elsewhere(fire, 5m)", 0, "elsewhere takes a hazard"},
+		{"any(smoke > 1 dB/m and elsewhere(fire))", 23, "elsewhere asks other places, not a device: take it out of any, all or count"},
+		{"elsewhere(fire) > 1", 0, "elsewhere(fire) is a condition"},
+		{"elswhere(fire)", 0, `unknown function "elswhere", did you mean "elsewhere"?`},
 		// times of day
 		{"between(22:00)", 0, "between takes two times of day: between(22:00, 06:00)"},
 		{"between(10 W, 06:00)", 0, "between takes two times of day"},
@@ -285,9 +287,9 @@ func TestUnitsAgreeWithTheCatalogue(t *testing.T) {
 func TestProgramsSayWhatTheyAre(t *testing.T) {
 	cat := telemetry.NewCatalogue(telemetry.LEL{})
 	for _, c := range []struct {
-		text                   string
-		metrics, groups, other string
-		timed                  bool
+		text                    string
+		metrics, groups, others string
+		timed                   bool
 	}{
 		{"gas.ch4 > 10 %LEL", "gas.ch4", "", "", false},
 		{"power > 100 W and power_factor < 0.7 and between(22:00, 06:00)", "power power_factor", "", "", true},
@@ -297,7 +299,7 @@ func TestProgramsSayWhatTheyAre(t *testing.T) {
 		{"age(smoke) > 30s", "smoke", "", "", true},
 		{"changed(contact, 1m)", "contact", "", "", true},
 		{"all(count(smoke, 1m) >= 3)", "", "smoke", "", true},
-		{"smoke > 0.1 dB/m and any(co > 50 ppm) and not elsewhere(temperature < 40 °C)", "smoke", "co", "temperature", false},
+		{"smoke > 0.1 dB/m and any(co > 50 ppm) and (elsewhere(smoke) or elsewhere(fire))", "smoke", "co", "fire smoke", false},
 	} {
 		p, err := Compile(c.text, cat)
 		if err != nil {
@@ -310,8 +312,8 @@ func TestProgramsSayWhatTheyAre(t *testing.T) {
 		if got := strings.Join(p.Grouped, " "); got != c.groups {
 			t.Errorf("%s: grouped %q, want %q", c.text, got, c.groups)
 		}
-		if got := strings.Join(p.Other, " "); got != c.other {
-			t.Errorf("%s: of other places %q, want %q", c.text, got, c.other)
+		if got := strings.Join(p.Others, " "); got != c.others {
+			t.Errorf("%s: of other places %q, want %q", c.text, got, c.others)
 		}
 		if p.Timed != c.timed || p.Text != c.text {
 			t.Errorf("%s: timed %v, text %q", c.text, p.Timed, p.Text)

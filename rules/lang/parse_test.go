@@ -177,7 +177,7 @@ func finite(t *testing.T, text string, p *Program) {
 	if p.Root == nil || !p.Root.Bool() {
 		t.Fatalf("%q is a program, but no condition", text)
 	}
-	p.Root.Walk(func(n *Node, _ Op) {
+	p.Root.Walk(func(n *Node, _ bool) {
 		if n.K-n.K != 0 {
 			t.Fatalf("%q has the constant %g", text, n.K)
 		}

@@ -24,7 +24,7 @@ const (
 	OpOr                  // X or Y
 	OpAny                 // X is true for one of the devices
 	OpAll                 // X is true for each of the devices
-	OpElsewhere           // X is true for one of the devices at other places of the zone
+	OpElsewhere           // Hazard is raised at another place of the zone
 	OpBetween             // local time of day is in [From, To), past midnight if To <= From
 	OpChanged             // Metric changed its value in the last Window
 )
@@ -53,6 +53,7 @@ type Node struct {
 	X, Y     *Node
 	K        float64
 	Metric   string
+	Hazard   string
 	Fn       Fn
 	Window   int64 // ms
 	From, To int   // minutes since midnight
@@ -73,27 +74,24 @@ func (n *Node) Bool() bool { return n.Op >= OpLess }
 type Program struct {
 	Text    string // as printed
 	Root    *Node
-	Metrics []string // outside any, all, count of devices, apart and elsewhere, sorted
-	Grouped []string // inside any, all, count and apart, sorted
-	Other   []string // inside elsewhere, sorted
+	Metrics []string // outside any, all, count of devices and apart, sorted
+	Grouped []string // inside them, sorted
+	Others  []string // hazards that elsewhere asks for, sorted
 	Timed   bool     // its truth may change with time alone
 }
 
-// Walk calls f for each node, parents first. in is OpAny, OpAll, OpCount, OpApart
-// or OpElsewhere inside one of them, and OpConst outside.
-func (n *Node) Walk(f func(n *Node, in Op)) { n.walk(f, OpConst) }
+// Walk calls f for each node, parents first; grouped is true inside any, all,
+// count and apart.
+func (n *Node) Walk(f func(n *Node, grouped bool)) { n.walk(f, false) }
 
-func (n *Node) walk(f func(*Node, Op), in Op) {
+func (n *Node) walk(f func(*Node, bool), grouped bool) {
 	if n == nil {
 		return
 	}
-	f(n, in)
-	switch n.Op {
-	case OpAny, OpAll, OpCount, OpApart, OpElsewhere:
-		in = n.Op
-	}
-	n.X.walk(f, in)
-	n.Y.walk(f, in)
+	f(n, grouped)
+	grouped = grouped || n.Op == OpAny || n.Op == OpAll || n.Op == OpCount || n.Op == OpApart
+	n.X.walk(f, grouped)
+	n.Y.walk(f, grouped)
 }
 
 func isTemperature(u telemetry.Unit) bool { return u.Dimension() == "temperature" }
