@@ -11,7 +11,7 @@ import "math"
 const (
 	socketFor     = 150_000  // ms on
 	socketSurge   = 1.6      // times the level
-	socketHeatFor = 1800_000 // ms: a program's pauses are shorter
+	socketHeatFor = 1800_000 // ms since the circuit drew kilowatts: a program's pauses are shorter
 	socketTaper   = 2400_000 // ms quiet, for a load that falls or sagged, to
 	socketTapered = 0.5      // of its highest at most: no compressor falls so far
 	socketWarm    = 0.95     // of its highest: as far as a charger's own parts sag while they warm up
@@ -151,7 +151,7 @@ func (s *socketState) need(t int64, level bool, calm int64) (int64, int64) {
 		need = max(need, 2*socketTaper)
 	}
 	if s.HeatAt != 0 && s.Since-s.HeatAt < socketHeatFor {
-		need = max(need, socketHeatFor)
+		need = max(need, socketHeatFor-(s.Since-s.HeatAt))
 	}
 	if s.CycleCount >= 2 && s.Level < 1.3*s.CycleLevel && s.Level > 0.7*s.CycleLevel {
 		need = max(need, s.CycleFor*3/2)

@@ -38,6 +38,8 @@ type quietState struct {
 	QuietFor  int64   // ms of quiet windows before this one
 	RoughFor  int64   // ms of windows that were not
 	Mean      float64 // W of the last quiet window; 0: none
+	Rest      float64 // W of the last one that was quiet for long
+	RestAt    int64   // when it ended
 }
 
 // restart begins a new window.
@@ -101,6 +103,9 @@ func (s *socketState) close(t int64) {
 	}
 	if quiet, _ := s.judge(length); quiet && length >= socketQuiet/2 {
 		s.QuietFor += length
+		if length >= socketQuiet {
+			s.Rest, s.RestAt = mean, t
+		}
 		if s.Mean != 0 && mean > (1+socketStep)*s.Mean {
 			s.RoughFor += length
 			s.First = 0 // a step is no climb

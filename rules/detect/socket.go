@@ -82,7 +82,7 @@ func (s *socketState) observe(t int64, v float64) {
 		s.Energy += float64(max(s.Value-s.Idle, 0) * float64(dt) / 3600_000)
 	}
 	s.Last, s.Value = t, v
-	if s.Base > 0 && v < s.Idle-float64(0.5*s.Base) { // the load below this one went off
+	if s.Base > 0 && s.baseOff(v-s.Idle) {
 		s.Idle, s.Base = s.Idle-s.Base, 0
 	}
 	above := v - s.Idle
@@ -108,7 +108,7 @@ func (s *socketState) observe(t int64, v float64) {
 func (s *socketState) begin(t int64, above float64) {
 	s.On, s.Flagged, s.Unseen, s.Since, s.OffSince = true, false, false, t, 0
 	s.Level, s.Top, s.PerBlock, s.Surge, s.Energy, s.Stage = above, 0, 1, above, 0, stageBulk
-	s.Full = 0
+	s.Full, s.RestAt = 0, 0
 	s.Began, s.Start, s.Step, s.Steps, s.Lone = above, 0, 0, false, true
 	s.QuietFor, s.RoughFor, s.Held, s.Mean = 0, 0, 0, 0
 	s.begins()
@@ -202,16 +202,26 @@ func (s *socketState) follow(t int64, above, dt float64) {
 // not taken for a charger: a light, a set that stands there. It is idle from now on.
 // In a shed every load is a bike's.
 func (s *socketState) onTop(t int64, above float64) bool {
-	if s.Flagged || s.Prior > 1 || t-s.Since < socketTaper || t-s.From < socketQuiet {
+	if s.Flagged || s.Prior > 1 || t-s.Since < socketTaper {
 		return false
 	}
-	under := s.Points.Y / s.Points.N
-	if quiet, _ := s.judge(t - s.From); !quiet || above < under+socketLeast || above > under+socketMost {
+	under, ok := s.Rest, t-s.RestAt <= socketSettle
+	if quiet, _ := s.judge(t - s.From); quiet && t-s.From >= socketQuiet {
+		under, ok = s.Points.Y/s.Points.N, true
+	}
+	if !ok || above < under+socketLeast || above > under+socketMost {
 		return false
 	}
 	s.Idle, s.Base = s.Idle+under, under
 	s.begin(t, above-under)
 	return true
+}
+
+// baseOff reports whether the load below the present one went off: by what is left
+// there is less than idle, or as much less as that load drew.
+func (s *socketState) baseOff(above float64) bool {
+	fell := s.Level - above
+	return above < -0.5*s.Base || s.On && above >= socketOn && fell > (1-socketAlike)*s.Base && fell < (1+socketAlike)*s.Base
 }
 
 // gap forgets what evidence there is: the session may have ended meanwhile.
