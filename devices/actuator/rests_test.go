@@ -13,9 +13,19 @@ func TestDoesNotRest(t *testing.T) {
 		r.after(time.Second)
 		r.Trip(leak)
 		r.after(time.Minute)
+		if s := r.Status(); s.Fault != "" || s.State != 1 {
+			t.Errorf("while it sounds: %+v", s)
+		}
 		r.Reset()
+		r.after(100 * time.Millisecond)
+		if s := r.Status(); s.Fault != "" {
+			t.Errorf("before its time is over: %+v", s)
+		}
+		r.after(200 * time.Millisecond)
+		if s := r.Status(); s.Fault != "stuck" {
+			t.Errorf("it sounds on: %+v", s)
+		}
 		r.after(10 * time.Minute)
-		r.wantSeries(MetricState, "0s 0, 1.1s 1, 1m1.2s stuck")
 		if n := r.log.count("in trouble"); n != 1 {
 			t.Errorf("told %d times", n)
 		}
