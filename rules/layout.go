@@ -214,7 +214,13 @@ func (b *builder) rule(r *Rule) {
 		return
 	}
 	if len(r.When.Metrics) == 0 {
-		if slices.ContainsFunc(group, func(d int) bool { return b.devices[d].kit.hasAny(r.When.Grouped) }) {
+		asked := 0
+		for _, d := range group {
+			if b.devices[d].kit.hasAny(r.When.Grouped) {
+				asked++
+			}
+		}
+		if asked > 1 || asked == 1 && !r.When.Pairs {
 			b.instance(r, -1, group)
 		}
 		return

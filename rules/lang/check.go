@@ -19,7 +19,7 @@ func Check(e Expr, cat *telemetry.Catalogue) (*Program, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	p := &Program{Text: e.String(), Root: root}
+	p := &Program{Text: e.String(), Root: root, Pairs: root.pairs()}
 	root.Walk(func(n *Node, grouped bool) {
 		switch n.Op {
 		case OpElsewhere:

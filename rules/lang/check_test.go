@@ -345,3 +345,27 @@ func TestComparisons(t *testing.T) {
 		}
 	}
 }
+
+// A condition that needs two devices is known for one.
+func TestPairs(t *testing.T) {
+	cat := telemetry.NewCatalogue(telemetry.LEL{})
+	for text, want := range map[string]bool{
+		"apart(smoke) > 0.1 dB/m":                       true,
+		"apart(smoke) > 0.1 dB/m or apart(co) > 10 ppm": true,
+		"apart(smoke) > 0.1 dB/m and any(co > 10 ppm)":  true,
+		"apart(smoke) > 0.1 dB/m or any(co > 10 ppm)":   false,
+		"apart(smoke) < 0.1 dB/m":                       false,
+		"apart(smoke) > -1 dB/m":                        false,
+		"not apart(smoke) > 0.1 dB/m":                   false,
+		"apart(smoke) + 1 dB/m > 0.1 dB/m":              false,
+		"any(smoke > 0.1 dB/m)":                         false,
+		"smoke > 0.1 dB/m":                              false,
+	} {
+		p, err := Compile(text, cat)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if p.Pairs != want {
+			t.Errorf("%s: %t, want %t", text, p.Pairs, want)
+		}
+	}
+}

@@ -78,6 +78,20 @@ type Program struct {
 	Grouped []string // inside them, sorted
 	Others  []string // hazards that elsewhere asks for, sorted
 	Timed   bool     // its truth may change with time alone
+	Pairs   bool     // of one device alone it is never true
+}
+
+// pairs reports whether a condition is false where nothing can be apart.
+func (n *Node) pairs() bool {
+	switch n.Op {
+	case OpAnd:
+		return n.X.pairs() || n.Y.pairs()
+	case OpOr:
+		return n.X.pairs() && n.Y.pairs()
+	case OpLess: // apart(x) > k
+		return n.X.Op == OpConst && n.X.K >= 0 && n.Y.Op == OpApart
+	}
+	return false
 }
 
 // Walk calls f for each node, parents first; grouped is true inside any, all,
