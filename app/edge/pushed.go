@@ -16,6 +16,7 @@ import (
 	"weishao.dev/weishao/devices/actuator"
 	"weishao.dev/weishao/devices/bus"
 	"weishao.dev/weishao/gateway"
+	"weishao.dev/weishao/gateway/edgerules"
 	"weishao.dev/weishao/internal/durable"
 	"weishao.dev/weishao/telemetry"
 )
@@ -132,7 +133,7 @@ func (s *stage) live(all context.Context, a attempt) (*attempt, error) {
 	p.beside = func(running context.Context, g *gateway.Gateway) {
 		s.running.Store(g)
 		g.Report(s.version, s.problem)
-		if next = s.watch(running, g, p.watch.Actuators(), a); next != nil {
+		if next = s.watch(running, g, p.watch, a); next != nil {
 			cancel()
 		}
 	}
@@ -184,7 +185,7 @@ func (s *stage) take(text string) {
 
 // watch looks after a gateway that runs: a trial's health, and what is pushed. It
 // returns the next life if there is to be one.
-func (s *stage) watch(ctx context.Context, g *gateway.Gateway, actuators []*actuator.Actuator, a attempt) *attempt {
+func (s *stage) watch(ctx context.Context, g *gateway.Gateway, rules *edgerules.Watch, a attempt) *attempt {
 	var look <-chan time.Time
 	began := time.Now()
 	if a.pushed == trialFile {
@@ -216,7 +217,7 @@ func (s *stage) watch(ctx context.Context, g *gateway.Gateway, actuators []*actu
 			version := configVersion(text)
 			err := errors.New("another one is on trial: push again in a minute")
 			if look == nil {
-				err = calm(actuators)
+				err = rules.Danger() // while there is any nothing is tried
 			}
 			if err == nil {
 				err = s.consider(text)
@@ -231,16 +232,6 @@ func (s *stage) watch(ctx context.Context, g *gateway.Gateway, actuators []*actu
 			g.Report(s.version, version+": "+strings.ReplaceAll(err.Error(), s.path(trialFile), goodFile))
 		}
 	}
-}
-
-// calm says which actuator has something to do: while there is danger nothing is tried.
-func calm(actuators []*actuator.Actuator) error {
-	for _, a := range actuators {
-		if a.Latch().Latched {
-			return fmt.Errorf("%s has tripped: reset it first", a.ID())
-		}
-	}
-	return nil
 }
 
 // consider checks a configuration and puts it where a trial finds it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"weishao.dev/weishao/devices"
@@ -93,6 +94,41 @@ func (w *Watch) Reset(id string, force bool) error {
 	}
 	a.Reset()
 	return nil
+}
+
+// Danger says why this is no moment to begin anew: an actuator has tripped, or a rule
+// that would trip one holds or is on its way to, which an engine that began anew would
+// have forgotten.
+func (w *Watch) Danger() error {
+	for _, a := range w.actuators {
+		if a.Latch().Latched {
+			return fmt.Errorf("%s has tripped: reset it first", a.ID())
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, s := range w.atEnd {
+		if !s.acted {
+			return fmt.Errorf("%s at %s is at the end of its range: push again when it is over", key.metric, key.device)
+		}
+	}
+	for _, rule := range w.engine.Pack().Rules {
+		for device, at := range w.where {
+			if w.trips(rule, at) && w.engine.Over(rule.Name, device) == lang.False {
+				return fmt.Errorf("%s holds at %s, or may soon: push again when it is over", rule.Name, device)
+			}
+		}
+	}
+	return nil
+}
+
+// trips reports whether a rule that is raised at a device makes an actuator act.
+func (w *Watch) trips(rule *rules.Rule, at place) bool {
+	return slices.ContainsFunc(rule.Edge, func(action rules.Action) bool {
+		return slices.ContainsFunc(w.actuators, func(a *actuator.Actuator) bool {
+			return a.Answers(action.Verb, action.Target, at.name, at.placement)
+		})
+	})
 }
 
 // Actuator finds one by its name.

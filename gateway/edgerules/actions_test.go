@@ -281,3 +281,32 @@ func TestSaturatedSensorIsTakenForGas(t *testing.T) {
 		e.want("when it measures again", "horn")
 	})
 }
+
+// The moment at which the rules may begin anew is one without gas: not even in a hold.
+func TestDanger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge(t, t.TempDir())
+		e.run(t.Context())
+		says := func(when, want string) {
+			t.Helper()
+			if err := e.Danger(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", when, err, want)
+			}
+		}
+		says("before the first reading", "")
+		e.breathes(30, map[string]float64{"kitchen-1": 0.5, "kitchen-2": 0.5, "cellar": 0.5})
+		says("in clean air", "")
+		e.breathes(1, map[string]float64{"kitchen-1": 30, "kitchen-2": 0.5, "cellar": 0.5})
+		e.want("in the hold", "")
+		says("in the hold", "gas-leak holds at g/n/kitchen-1, or may soon")
+		e.breathes(5, map[string]float64{"kitchen-1": 30, "kitchen-2": 0.5, "cellar": 0.5})
+		says("in gas", "has tripped: reset it first")
+		for _, a := range e.Actuators() {
+			a.Reset()
+		}
+		e.breathes(300, map[string]float64{"kitchen-1": 0.5, "kitchen-2": 0.5, "cellar": 0.5})
+		says("when it is over", "")
+		e.Urgent("g/n/cellar", "", telemetry.Point{Metric: "gas.ch4", Time: time.Now().UnixMilli(), Quality: telemetry.Saturated})
+		says("at the end of the range", "gas.ch4 at g/n/cellar is at the end")
+	})
+}
