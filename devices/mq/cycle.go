@@ -34,6 +34,7 @@ func (c *cycled) Run(ctx context.Context, clock telemetry.Clock, emit func(telem
 			long  time.Duration
 		}{{c.high, heatHigh}, {!c.high, heatLow}} {
 			if err := c.heater.Write(ctx, phase.level); err != nil {
+				c.powered = time.Time{} // the element may be cold
 				return ended(ctx, err)
 			}
 			if adc.Sleep(ctx, clock.Wall(phase.long)) != nil {

@@ -262,6 +262,30 @@ func TestHeaterCycle(t *testing.T) {
 	})
 }
 
+// An element whose heater could not be set has been cold for nobody knows how long: it
+// warms up again.
+func TestColdAfterTheHeaterFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, pin := &adctest.Input{}, &bustest.Pin{}
+		dev, err := build(t, "mq7", mq7, in, pin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Set(2)
+		if points, err := run(t, dev, 460*time.Second); err != nil || points[2].Quality != telemetry.Good {
+			t.Fatalf("got %v, %v", points, err)
+		}
+		pin.Fail(errors.New("taken"))
+		if points, err := run(t, dev, time.Hour); len(points) != 0 || err == nil {
+			t.Fatalf("got %v, %v", points, err)
+		}
+		pin.Set(false)
+		if points, err := run(t, dev, 460*time.Second); err != nil || points[0].Quality != telemetry.Warmup || points[2].Quality != telemetry.Good {
+			t.Errorf("got %v, %v", points, err)
+		}
+	})
+}
+
 func TestHeaterLineFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, pin := &adctest.Input{}, &bustest.Pin{}
