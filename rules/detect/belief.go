@@ -19,6 +19,7 @@ const (
 	socketProgram = 600_000  // ms: another load before this one within this, and it is a program's
 	socketSteep   = 0.012    // of its level at the start, in its first minutes: a battery seldom climbs so fast
 	socketAtOnce  = 0.85     // of its level at the start
+	socketStaged  = 1.15     // times that level and more: a charger that starts in stages
 	socketClimbed = 0.03     // of its first level: a climb that is seen
 	socketShaped  = 2.0      // odds of a current that is a charger's by its shape
 
@@ -148,7 +149,7 @@ func (s *socketState) need(t int64, level bool, calm int64) (int64, int64) {
 		}
 	}
 	if s.Surge > float64(socketSurge*s.Level) {
-		need = max(need, 2*socketTaper)
+		need = max(need, socketProgram)
 	}
 	if s.HeatAt != 0 && s.Since-s.HeatAt < socketHeatFor {
 		need = max(need, socketHeatFor-(s.Since-s.HeatAt))
@@ -171,7 +172,8 @@ func (s *socketState) steep() bool {
 		return false
 	}
 	doubt := math.Sqrt(s.Squares / (2 * (p.N - 1)) * (1/s.PerStart + 1/p.N))
-	return p.Y/p.N > float64((1+socketSteep)*s.Start)+float64(1.5*doubt)
+	mean := p.Y / p.N
+	return mean > float64((1+socketSteep)*s.Start)+float64(1.5*doubt) && mean < socketStaged*s.Start
 }
 
 // climbOdds is what the climb is worth.
