@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"os"
 	"strings"
 	"testing"
 )
@@ -99,9 +100,16 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// No name of a feature is left over, and none is taken for a metric's.
+// No name of a feature is taken for a metric's, and each is in the docs as it is called.
 func TestFeatureTexts(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/detection.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range featureTexts {
+		if row := "| `" + name + "` | " + text[1] + " |"; !strings.Contains(string(docs), row) {
+			t.Errorf("docs/detection.md has no row %s", row)
+		}
 		if !strings.Contains(name, ".") || text[0] == text[1] {
 			t.Errorf("%s: %v", name, text)
 		}
