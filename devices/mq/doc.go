@@ -32,7 +32,8 @@
 // # Qualities
 //
 //   - warmup: until Model.WarmUp after the driver's first sample, and again when the
-//     heater's line could not be set, or the converter is found freshly powered (ads1115, ads1015: the sensor shares its
+//     heater's line could not be set, when it was open for some seconds (its own supply
+//     was gone, and it is cold), or when the converter is found freshly powered (ads1115, ads1015: the sensor shares its
 //     supply, or should). An element beyond its range for longer than a minute is
 //     saturated or short in warm-up too.
 //   - open: Rs is ten times what clean air gives. The element or its wire is broken, or

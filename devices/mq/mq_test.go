@@ -212,6 +212,33 @@ func TestOpenIsReportedAtOnce(t *testing.T) {
 	})
 }
 
+// A module that loses its own 5 V, while the converter keeps its supply, is open; when it
+// comes back it is cold and reads high. A wire that is loose for a moment is not cold.
+func TestWarmsUpAfterItWasOpen(t *testing.T) {
+	for gap, want := range map[time.Duration]telemetry.Quality{3 * time.Second: telemetry.Good, 20 * time.Second: telemetry.Warmup} {
+		synctest.Test(t, func(t *testing.T) {
+			in := &adctest.Input{}
+			dev, err := build(t, "mq4", mq4, in, &bustest.Pin{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Set(1)
+			if points, err := run(t, dev, 4*time.Minute); err != nil || points[len(points)-1].Quality != telemetry.Good {
+				t.Fatal(points, err)
+			}
+			in.Set(0)
+			if points, _ := run(t, dev, gap); points[0].Quality != telemetry.Open {
+				t.Errorf("without supply: %v", points[0])
+			}
+			in.Set(3)
+			points, _ := run(t, dev, 4*time.Minute)
+			if points[0].Quality != want || points[len(points)-1].Quality != telemetry.Good {
+				t.Errorf("after %v: got %v, want %v", gap, points[0], want)
+			}
+		})
+	}
+}
+
 // A converter that is away is a fault, thrice, and then an error for the gateway; when
 // it comes back the next run goes on.
 func TestConverterAway(t *testing.T) {

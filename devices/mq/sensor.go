@@ -31,7 +31,8 @@ const (
 	pure     = 1e6  // ppm: more gas than that there is not
 	openAt   = 10   // times the clean-air resistance
 	burnOff  = time.Minute
-	coldOpen = 1e-4 // of Vc: no current at all
+	cold     = 5 * time.Second // open for longer, it may have been without supply
+	coldOpen = 1e-4            // of Vc: no current at all
 )
 
 // Resistance is Rs for a voltage at the converter, in Ω.
@@ -82,6 +83,7 @@ type reader struct {
 	air    *surroundings
 
 	powered time.Time // when it is taken to have been powered
+	open    time.Time // since when it is open; zero: it is not
 	resets  int
 	beyond  time.Time // since when it is beyond its range; zero: it is not
 }
@@ -101,10 +103,25 @@ func (r *reader) read(ctx context.Context, now time.Time) (telemetry.Point, erro
 			p.Quality = telemetry.Suspect
 		}
 	}
-	if n := r.input.Resets(); r.powered.IsZero() || n != r.resets {
+	back := r.isBack(p.Quality, now)
+	if n := r.input.Resets(); r.powered.IsZero() || n != r.resets || back {
 		r.powered, r.resets = now, n
 	}
 	return r.warm(p, now), nil
+}
+
+// isBack reports whether the element is seen again after it was open for long enough to
+// be cold.
+func (r *reader) isBack(q telemetry.Quality, now time.Time) bool {
+	if q == telemetry.Open {
+		if r.open.IsZero() {
+			r.open = now
+		}
+		return false
+	}
+	back := !r.open.IsZero() && now.Sub(r.open) > cold
+	r.open = time.Time{}
+	return back
 }
 
 // warm makes a warm-up reading of what is measured too early.
