@@ -32,10 +32,10 @@
 // # Qualities
 //
 //   - warmup: until Model.WarmUp after the driver's first sample, and again when the
-//     heater's line could not be set, when it was open for some seconds (its own supply
-//     was gone, and it is cold), or when the converter is found freshly powered (ads1115, ads1015: the sensor shares its
-//     supply, or should). An element beyond its range for longer than a minute is
-//     saturated or short in warm-up too.
+//     heater's line could not be set, when the element was open for some seconds (its
+//     own supply was gone, and it is cold), and when the converter is found freshly
+//     powered (ads1115, ads1015: the sensor shares its supply, or should). An element
+//     beyond its range for longer than a minute is saturated or short in warm-up too.
 //   - open: Rs is ten times what clean air gives. The element or its wire is broken, or
 //     the heater is cold.
 //   - short: V is within 1 % of Vc, where even pure gas would not bring it.
