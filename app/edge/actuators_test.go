@@ -168,7 +168,7 @@ actuators:
 		"  - {id: v, kind: gas_valve, output: {mqtt: {topic: x, act: \"OFF\"}}}":           `act and rest are both "OFF"`,
 	} {
 		file := write(t, t.TempDir(), "gateway.yaml", head+text+"\n")
-		if code, _, errs := call(t, "--check", "--config", file); code != 2 || !strings.Contains(errs, want) {
+		if code, _, errs := call(t, "--check", "--config", file); code != 1 || !strings.Contains(errs, want) {
 			t.Errorf("%s\nexit code %d, got  %s\nwant %s", text, code, errs, want)
 		}
 	}

@@ -55,7 +55,7 @@ Usage: %s
 It speaks to the gateway that runs with FILE, over its control socket, which only the
 gateway's user and root can open.
 
-Exit codes: 0 done, 1 refused or no gateway runs, 2 called or configured wrongly.
+Exit codes: 0 done, 1 refused, or no gateway runs, or a mistake in the file, 2 called wrongly.
 
 Flags:
 `

@@ -40,13 +40,13 @@ The hub enrols the gateway and prints the password, once:
 docs/gateway.yaml shows every key. The log goes to standard error. SIGTERM ends the
 gateway within about five seconds, with everything that was sampled on disk.
 
-Exit codes: 0 stopped as asked, 1 failed, 2 called or configured wrongly.
+Exit codes: 0 stopped as asked, 1 failed, by a mistake in the file too, 2 called wrongly.
 
 Flags:
 `
 
 // Main runs the gateway until ctx ends, and returns the process's exit code: 0
-// stopped as asked, 1 failed, 2 called or configured wrongly.
+// stopped as asked, 1 failed, 2 called wrongly.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		switch args[0] {
@@ -98,18 +98,16 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exit(err, stderr)
 }
 
-// exit tells of an error, mistakes of a file bare, for editors to read.
+// exit tells of an error, mistakes of a file bare, for editors to read, and returns
+// the exit code.
 func exit(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	if mistakes, ok := errors.AsType[conf.Errors](err); ok {
+	if mistakes, ok := errors.AsType[conf.Errors](err); ok && err.Error() == mistakes.Error() {
 		fmt.Fprintln(stderr, mistakes)
-		return 2
+		return 1
 	}
 	fmt.Fprintf(stderr, "weishao-gateway: %v\n", err)
-	if errors.Is(err, os.ErrNotExist) {
-		return 2
-	}
 	return 1
 }

@@ -93,7 +93,7 @@ devices:
 func TestCalibrate(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, dir, "gateway.yaml", mqConfig)
-	if code, _, errs := call(t, "--check", "--config", file); code != 2 || !strings.Contains(errs, "calibration is missing") {
+	if code, _, errs := call(t, "--check", "--config", file); code != 1 || !strings.Contains(errs, "calibration is missing") {
 		t.Errorf("before: %d %s", code, errs)
 	}
 	out, err := calibrated(t, dir, "kitchen", "\nZhang \"Wei\"\n", func() float64 { return 0.5 })
@@ -113,7 +113,7 @@ func TestCalibrate(t *testing.T) {
 		t.Errorf("after: %d %s%s", code, listed, errs)
 	}
 	write(t, dir, "kitchen.calibration.yaml", "r0: [1]\n")
-	if code, _, errs := call(t, "--check", "--config", file); code != 2 || !strings.Contains(errs, "kitchen.calibration.yaml:1:5: a record of a calibration has single values only") {
+	if code, _, errs := call(t, "--check", "--config", file); code != 1 || !strings.Contains(errs, "kitchen.calibration.yaml:1:5: a record of a calibration has single values only") {
 		t.Errorf("a record that is none: %d %s", code, errs)
 	}
 }
