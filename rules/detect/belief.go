@@ -26,7 +26,7 @@ const (
 	oddsMet   = 4.0   // of a load that met what is asked
 	oddsUnmet = 0.25  // of one that did not yet, at most
 	oddsTaken = 4.0   // from here on it is taken for a charger: 0.8
-	oddsLong  = 2.5   // times, at most, for staying so: the fourth root of the time over what was asked
+	oddsLong  = 2.0   // times, at most, for staying so: the fourth root of the time over what was asked
 	oddsDeep  = 10.0  // times, for a taper to half its power
 	climbHour = 0.006 // of the level, in an hour: between a charger's climb and none
 	climbSure = 0.02  // of the level above or below that, and
@@ -93,6 +93,9 @@ func (s *socketState) decide(t int64) {
 	odds := s.Prior * oddsMet * s.shapeOdds() * s.climbOdds()
 	if s.Deep {
 		odds *= oddsDeep
+	}
+	if s.Turns >= 2 && alike(s.Level, s.TurnLevel) && s.Since-s.TurnAt < socketTurns {
+		odds /= s.Turns // a thermostat's work; batteries are seldom as empty as each other three times in a row
 	}
 	if s.Met {
 		odds *= min(math.Sqrt(math.Sqrt(max(met, 0.1))), oddsLong)

@@ -130,28 +130,6 @@ func evalFires(t *testing.T, r *report) {
 	r.add(fmt.Sprintf("of %d rooms, flagged no later than their median alarm", y.rooms), 100*float64(y.roomsEarly)/float64(y.rooms), "%").least(60)
 }
 
-func evalSockets(t *testing.T, r *report) {
-	for _, sp := range spoils {
-		on := "socket, as recorded"
-		if sp != (spoil{}) {
-			on = fmt.Sprintf("socket, +%g %%, %g W steps", 100*sp.relative, sp.step)
-		}
-		r.about("charging", on)
-		worst := int64(0)
-		for _, d := range measureSessions(t, sp) {
-			if d < 0 {
-				d = never
-			}
-			worst = max(worst, d)
-		}
-		r.add("2 sessions, the later flag", float64(worst), "s").most(180)
-		flagged, total := measureAppliances(t, "corridor_socket", sp, 0.8)
-		r.add(fmt.Sprintf("appliance-days flagged of %d, corridor", total), float64(flagged), "").most(4)
-		flagged, total = measureAppliances(t, "dwelling_socket", sp, 0.7)
-		r.add(fmt.Sprintf("appliance-days flagged of %d, dwelling", total), float64(flagged), "").most(1)
-	}
-}
-
 func evalFeeders(t *testing.T, r *report) {
 	for _, sp := range spoils {
 		y := measureHouses(t, sp, false)

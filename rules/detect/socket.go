@@ -9,18 +9,19 @@ package detect
 // on to its switching off; quiet.go says whether its power is as quiet as a
 // charger's, and belief.go how likely it is one.
 const (
-	socketOn      = 45.0     // W above idle where a session begins
-	socketLeast   = 50.0     // W
-	socketMost    = 720.0    // W
-	socketHeat    = 900.0    // W above idle: nothing that charges a bike
-	socketOffFor  = 60_000   // ms: a shorter pause is a charger looking at its battery
-	socketSettle  = 40_000   // ms at the start in which unrest does not count: soft start
-	socketSurgeIn = 15_000   // ms
-	socketCycle   = 2700_000 // ms: what switches off by itself within this is a cycle
-	socketSilence = 1800_000 // ms: after a longer silence evidence starts afresh
-	socketAlike   = 0.25     // of a load's power: closer is the same load again
-	socketFloat   = 1.0      // W above idle after a charge: the charger is still plugged in
-	socketTapers  = 0.93     // of the highest level: below, it tapers
+	socketOn      = 45.0         // W above idle where a session begins
+	socketLeast   = 50.0         // W
+	socketMost    = 720.0        // W
+	socketHeat    = 900.0        // W above idle: nothing that charges a bike
+	socketOffFor  = 60_000       // ms: a shorter pause is a charger looking at its battery
+	socketSettle  = 40_000       // ms at the start in which unrest does not count: soft start
+	socketSurgeIn = 15_000       // ms
+	socketCycle   = 2700_000     // ms: what switches off by itself within this is a cycle
+	socketSilence = 1800_000     // ms: after a longer silence evidence starts afresh
+	socketAlike   = 0.25         // of a load's power, and of its time: closer is the same load again
+	socketTurns   = 6 * 3600_000 // ms between its turns
+	socketFloat   = 1.0          // W above idle after a charge: the charger is still plugged in
+	socketTapers  = 0.93         // of the highest level: below, it tapers
 )
 
 // socketState is the plain state of a watched socket.
@@ -55,6 +56,10 @@ type socketState struct {
 	CycleLevel float64 // W of the circuit's own load that switches by itself
 	CycleFor   int64   // ms that it stays on, at most
 	CycleCount int64
+	Turns      float64 // how often the last load came before, as strong and as long and within hours
+	TurnLevel  float64 // W of it
+	TurnFor    float64 // ms that it was on
+	TurnAt     int64   // when it went off
 	OtherAt    int64   // when a load last went off by itself
 	OtherLevel float64 // W of it
 
@@ -127,6 +132,12 @@ func (s *socketState) end() {
 			s.CycleCount, s.CycleFor, s.CycleLevel = 1, on, s.Level
 		}
 	}
+	if alike(s.Level, s.TurnLevel) && alike(float64(on), s.TurnFor) && s.Since-s.TurnAt < socketTurns {
+		s.Turns++
+	} else {
+		s.Turns = 0
+	}
+	s.TurnLevel, s.TurnFor, s.TurnAt = s.Level, float64(on), s.OffSince
 	switch {
 	case !s.Flagged:
 		s.Stage = stageNone
