@@ -195,6 +195,9 @@ func rulesNamed(name string, cat *telemetry.Catalogue, hub *logEnds) ([]record.F
 	case name == shippedRules || name == "" && hub == nil:
 		return nil, nil
 	case name == hubRules || name == "":
+		if len(hub.Rules) == 0 {
+			return nil, errors.New("which rules are in effect at the hub is not known: its state is of another version of this program, and its log does not reach back to them; name their files by --rules or --against, or start the hub")
+		}
 		return hub.Rules, nil
 	}
 	return checkedRules(cat, name)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -204,12 +205,36 @@ func (s storedLog) ends(ctx context.Context) (e logEnds, err error) {
 	}
 	e.Last = s.log.Last()
 	engine, _, err := worker.LoadEngine(filepath.Join(s.dir, rulesState))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, rules.ErrSnapshot) { // a program before this one wrote it
+		return e, s.inEffect(ctx, &e)
+	}
 	if err != nil {
 		return e, err
 	}
 	where, what := engine.InEffect()
 	e.Site, e.Rules = where.File, what.Files
 	return e, nil
+}
+
+// inEffect looks for the last site and rules in the log itself.
+func (s storedLog) inEffect(ctx context.Context, e *logEnds) error {
+	for rec, err := range s.log.ReadTo(ctx, e.First, e.Last) {
+		if err != nil {
+			return err
+		}
+		for _, entry := range rec.Entries {
+			switch entry := entry.(type) {
+			case *record.Site:
+				e.Site = record.File{Name: entry.File.Name, Data: bytes.Clone(entry.File.Data)}
+			case *record.Rules:
+				e.Rules = nil
+				for _, f := range entry.Files {
+					e.Rules = append(e.Rules, record.File{Name: f.Name, Data: bytes.Clone(f.Data)})
+				}
+			}
+		}
+	}
+	return ctx.Err()
 }
 
 func (s storedLog) read(ctx context.Context, from, to uint64) iter.Seq2[*record.Record, error] {

@@ -95,6 +95,10 @@ func TestBacktestOverHub(t *testing.T) {
 	same("running")
 	stop()
 	same("stopped")
+	if err := os.Remove(filepath.Join(cfg.Data, rulesState)); err != nil {
+		t.Fatal(err)
+	}
+	same("without its state, as after an update")
 }
 
 // opened waits for the incident at a place.

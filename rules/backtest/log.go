@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 
 	"weishao.dev/weishao/rules"
@@ -62,10 +63,15 @@ func (l Log) begin(opts Options, out func(rules.Verdict)) (*logRun, error) {
 }
 
 func (l Log) each(runs ...*logRun) error {
+	var last uint64
 	for rec, err := range l.Records {
 		if err != nil {
 			return err
 		}
+		if last != 0 && rec.Seq != last+1 {
+			return fmt.Errorf("log records %d to %d are missing: they passed their age while the log was read; choose a later beginning", last+1, rec.Seq-1)
+		}
+		last = rec.Seq
 		if to := runs[0].opts.To; to != 0 && rec.Arrival > to {
 			break
 		}
