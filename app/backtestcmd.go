@@ -57,7 +57,7 @@ func (f *backtestFlags) declare(c *call) {
 	s.StringVar(&f.config, "config", "", "a hub's configuration `FILE`: evaluate the hub's own log")
 	s.StringVar(&f.data, "data", "", "the same, by the hub's data `DIR`, such as a demo's")
 	s.StringVar(&f.rules, "rules", "", "rule file or `DIR`, or shipped (default: those in effect at the hub, or else the shipped pack)")
-	s.StringVar(&f.site, "site", "", "site `FILE` (default: that of the hub, or else none, and every device is unknown)")
+	s.StringVar(&f.site, "site", "", "site `FILE` (default: that of the hub, or else none: every device is unknown, and takes a room of one dwelling)")
 	s.StringVar(&f.placement, "placement", "", "what devices that the site does not know watch, such as dwelling_feeder (default: by their metrics)")
 	s.StringVar(&f.against, "against", "", "rule file or `DIR` to compare with, or shipped, or hub for those in effect at the hub")
 	s.StringVar(&f.from, "from", "", "`TIME` from which on incidents and pages count (default: from the first reading on)")
@@ -182,7 +182,9 @@ func (t *trial) readSite(name string, hub *logEnds) (err error) {
 		t.opts.Site = &record.File{Name: name, Data: data}
 		t.site, err = site.Load(name, data)
 		return err
-	case hub != nil && hub.Site.Name != "":
+	case hub == nil:
+		t.opts.Dwelling = true
+	case hub.Site.Name != "":
 		t.site, err = site.Load(hub.Site.Name, hub.Site.Data)
 	}
 	return err

@@ -37,6 +37,9 @@ type Options struct {
 	Placement string        // for devices that the site does not know; "": by metric
 	// Placements says it per device of the file, and goes before Placement.
 	Placements map[string]string
+	// Dwelling takes a recording without a site for that of one dwelling, a device to a
+	// room; else each device is in a zone of its own.
+	Dwelling bool
 	// Interval is how long an unknown device may be expected to be silent, in ms;
 	// 0: 15 min, since recordings say nothing of it.
 	Interval int64
@@ -156,6 +159,8 @@ type run struct {
 	opts   Options
 	out    func(rules.Verdict)
 	known  map[string]*device // by the name in the file
+	met    []*device          // the same, in the order of the file
+	crowd  bool               // of more devices than a dwelling has
 	names  map[string]string  // by full ID, of those that the file names in short
 	sum    Summary
 
@@ -168,6 +173,7 @@ type run struct {
 
 // device is one of the file's devices.
 type device struct {
+	name      string // in the file
 	id        string // group/node/device
 	placement string
 	birth     *record.DeviceBirth
@@ -245,8 +251,9 @@ func (r *run) meet(name string) *device {
 	if placement == "" {
 		placement = r.opts.Placement
 	}
-	d := &device{id: id, placement: placement, block: record.Readings{Device: id}, birth: &record.DeviceBirth{Device: id}}
+	d := &device{name: name, id: id, placement: placement, block: record.Readings{Device: id}, birth: &record.DeviceBirth{Device: id}}
 	r.known[name] = d
+	r.met = append(r.met, d)
 	return d
 }
 
@@ -282,6 +289,9 @@ func (r *run) flush() error {
 	if len(r.rec.Entries) == 0 {
 		return nil
 	}
+	if s := r.rooms(); s != nil {
+		r.rec.Entries = slices.Insert(r.rec.Entries, 0, record.Entry(s))
+	}
 	r.rec.Entries = append(r.rec.Entries, &record.Tick{})
 	r.seq++
 	r.rec.Seq = r.seq
@@ -303,6 +313,7 @@ func (r *run) flush() error {
 // Verdict implements rules.Output.
 func (r *run) Verdict(v rules.Verdict) {
 	r.sum.note(v, r.opts.From)
+	alone(&v)
 	for _, id := range []*string{&v.Device, &v.Place, &v.Zone} {
 		if name, ok := r.names[*id]; ok {
 			*id = name

@@ -288,3 +288,42 @@ func TestProgress(t *testing.T) {
 		t.Errorf("%v, told of %d", err, n)
 	}
 }
+
+// A recording without a site is of one dwelling, a room to each device, if one is asked
+// for: what is raised in one room is known in the others. In verdicts each device
+// stands where it would without.
+func TestADwellingOfARecording(t *testing.T) {
+	text := gasRule + `
+  - name: next-door
+    hazard: smoke
+    severity: major
+    when: gas.ch4 > 2 %LEL and elsewhere(gas_leak)
+    message: {zh: 隔壁, en: Next door}
+`
+	for _, c := range []struct {
+		dwelling bool
+		devices  int
+		want     []string
+	}{
+		{true, 3, []string{"raise gas d0 d0 at 6000 since 1000", "raise next-door d1 d1 at 6000 since 6000"}},
+		{false, 3, []string{"raise gas d0 d0 at 6000 since 1000"}},
+		{true, mostRooms + 1, []string{"raise gas d0 d0 at 6000 since 1000"}},
+	} {
+		var rs []telemetry.Reading
+		for s := int64(1); s < 10; s++ {
+			for i := range c.devices {
+				rs = append(rs, gas(fmt.Sprintf("d%d", i), 1000*s, max(float64(20-15*i), 0)))
+			}
+		}
+		var zones []string
+		opts := Options{Rules: []record.File{{Name: "r.yaml", Data: []byte(text)}}, Dwelling: c.dwelling}
+		got, _ := says(t, list(rs...), opts)
+		if _, err := Run(list(rs...), opts, func(v rules.Verdict) { zones = append(zones, v.Zone) }); err != nil {
+			t.Fatal(err)
+		}
+		want(t, got, c.want...)
+		if zones[0] != "d0" {
+			t.Errorf("zone %s", zones[0])
+		}
+	}
+}
