@@ -175,12 +175,15 @@ func TestNeverANumberOnFailure(t *testing.T) {
 		{5, telemetry.Stuck, telemetry.Stuck},
 		{math.NaN(), telemetry.Good, telemetry.BadFrame},
 		{math.Inf(1), telemetry.Good, telemetry.Saturated},
-		{-1, telemetry.Good, telemetry.Saturated},
+		{math.Inf(-1), telemetry.Good, telemetry.BadFrame},
+		{60_000, telemetry.Good, telemetry.Saturated},
+		{-230, telemetry.Good, telemetry.BadFrame}, // no room is full of it
+		{-1, telemetry.Good, telemetry.Good},       // a zero that wanders
 		{5, telemetry.Quality(99), telemetry.BadFrame},
 	} {
 		s.emit(p, telemetry.Point{Metric: "power", Value: c.value, Quality: c.given})
 		got := s.takeLive()[0].Points[0]
-		if got.Quality != c.want || got.Quality.Fault() && got.Value != 0 || got.Time == 0 {
+		if got.Quality != c.want || got.Value < 0 || got.Quality.Fault() && got.Value != 0 || got.Time == 0 {
 			t.Errorf("%g %v became %+v, want %v", c.value, c.given, got, c.want)
 		}
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -141,17 +140,16 @@ func (s *sampler) queue(p *probe, pt telemetry.Point, urgent bool) {
 	}
 }
 
-// honest makes a fault of what is no measurement: a number that is none is a frame
-// misread, and one beyond the metric's range is a sensor at its end.
+// honest makes a fault of what is no measurement, see telemetry.Metric.Measured.
 func honest(m telemetry.Metric, p telemetry.Point) telemetry.Point {
 	switch {
 	case !p.Quality.Valid():
 		p.Quality = telemetry.BadFrame
-	case p.Quality.Fault():
-	case math.IsNaN(p.Value):
-		p.Quality = telemetry.BadFrame
-	case m.Check(p.Value) != telemetry.BadNone:
-		p.Quality = telemetry.Saturated
+	case !p.Quality.Fault():
+		v, q := m.Measured(p.Value)
+		if p.Value = v; q.Fault() {
+			p.Quality = q
+		}
 	}
 	if p.Quality.Fault() {
 		p.Value = 0

@@ -17,6 +17,10 @@ type Metric struct {
 	Min, Max float64 // valid range in Unit, inclusive; outside it a value is bad input
 	Zh, En   string  // names people read
 	Derived  bool    // computed by a detector, never accepted from a gateway
+
+	// Drift is how far below Min the zero of a sensor may wander: what it reads there is
+	// Min. The numbers are ours, from what such sensors are accurate to.
+	Drift float64
 }
 
 // Catalogue is the set of metrics a site knows. It is immutable once built
@@ -36,21 +40,21 @@ var DefaultLEL = LEL{Methane: 5.0, LPG: 2.1}
 
 // base is the catalogue that every site starts from.
 var base = []Metric{
-	{Name: "gas.ch4", Unit: "%LEL", Min: 0, Max: 100, Zh: "甲烷", En: "Methane"},
-	{Name: "gas.lpg", Unit: "%LEL", Min: 0, Max: 100, Zh: "液化石油气", En: "LPG"},
-	{Name: "co", Unit: "ppm", Min: 0, Max: 5000, Zh: "一氧化碳", En: "Carbon monoxide"},
-	{Name: "smoke", Unit: "dB/m", Min: 0, Max: 20, Zh: "烟雾", En: "Smoke"},
+	{Name: "gas.ch4", Unit: "%LEL", Min: 0, Max: 100, Zh: "甲烷", En: "Methane", Drift: 3},
+	{Name: "gas.lpg", Unit: "%LEL", Min: 0, Max: 100, Zh: "液化石油气", En: "LPG", Drift: 3},
+	{Name: "co", Unit: "ppm", Min: 0, Max: 5000, Zh: "一氧化碳", En: "Carbon monoxide", Drift: 10},
+	{Name: "smoke", Unit: "dB/m", Min: 0, Max: 20, Zh: "烟雾", En: "Smoke", Drift: 0.05},
 	{Name: "temperature", Unit: "°C", Min: -40, Max: 1200, Zh: "温度", En: "Temperature"},
-	{Name: "humidity", Unit: "%RH", Min: 0, Max: 100, Zh: "湿度", En: "Humidity"},
+	{Name: "humidity", Unit: "%RH", Min: 0, Max: 100, Zh: "湿度", En: "Humidity", Drift: 3},
 	{Name: "pm2_5", Unit: "µg/m³", Min: 0, Max: 1000, Zh: "细颗粒物", En: "PM2.5"},
 	{Name: "contact", Unit: "1", Min: 0, Max: 1, Zh: "报警触点", En: "Alarm contact"},
-	{Name: "current", Unit: "A", Min: 0, Max: 100, Zh: "电流", En: "Current"},
-	{Name: "voltage", Unit: "V", Min: 0, Max: 500, Zh: "电压", En: "Voltage"},
-	{Name: "power", Unit: "W", Min: 0, Max: 50000, Zh: "有功功率", En: "Power"},
+	{Name: "current", Unit: "A", Min: 0, Max: 100, Zh: "电流", En: "Current", Drift: 0.05},
+	{Name: "voltage", Unit: "V", Min: 0, Max: 500, Zh: "电压", En: "Voltage", Drift: 1},
+	{Name: "power", Unit: "W", Min: 0, Max: 50000, Zh: "有功功率", En: "Power", Drift: 5},
 	{Name: "reactive_power", Unit: "var", Min: -50000, Max: 50000, Zh: "无功功率", En: "Reactive power"},
 	{Name: "power_factor", Unit: "1", Min: -1, Max: 1, Zh: "功率因数", En: "Power factor"},
 	{Name: "frequency", Unit: "Hz", Min: 0, Max: 70, Zh: "频率", En: "Frequency"},
-	{Name: "residual_current", Unit: "mA", Min: 0, Max: 5000, Zh: "剩余电流", En: "Residual current"},
+	{Name: "residual_current", Unit: "mA", Min: 0, Max: 5000, Zh: "剩余电流", En: "Residual current", Drift: 5},
 	{Name: "thd_current", Unit: "%", Min: 0, Max: 400, Zh: "电流谐波畸变率", En: "Current THD"},
 	{Name: "actuator.state", Unit: "1", Min: 0, Max: 1, Zh: "执行器动作", En: "Actuator acts (1 valve closed, siren sounding, circuit open)"},
 	{Name: "actuator.latched", Unit: "1", Min: 0, Max: 1, Zh: "联动锁定", En: "Actuator latched (1 until somebody resets it)"},
@@ -180,6 +184,22 @@ func (m Metric) Check(v float64) Bad {
 		return BadRange
 	}
 	return BadNone
+}
+
+// Measured is what a number that a driver measured is: the value, or the fault in its
+// stead. Above its range a sensor is at its end (saturated), which may be the hazard
+// itself. Below it there is none: what is further off than Drift was misread (bad_frame),
+// or comes of a sensor that is wired backwards.
+func (m Metric) Measured(v float64) (float64, Quality) {
+	switch {
+	case v > m.Max:
+		return 0, Saturated
+	case v >= m.Min:
+		return v, Good
+	case v >= m.Min-m.Drift:
+		return m.Min, Good
+	}
+	return 0, BadFrame // also if it is NaN
 }
 
 // Suggest returns ", did you mean X?" for the candidate nearest to s, or "".

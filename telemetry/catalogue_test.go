@@ -45,6 +45,31 @@ func TestBuiltInMetrics(t *testing.T) {
 	}
 }
 
+// Above its range a sensor is at its end, and a room may be full of gas. Below it there is
+// nothing to be at the end of: a detector whose zero has wandered a little is not taken
+// for a room full of gas.
+func TestMeasured(t *testing.T) {
+	cat := NewCatalogue(LEL{})
+	for _, c := range []struct {
+		metric  string
+		v, want float64
+		q       Quality
+	}{
+		{"gas.ch4", 12.5, 12.5, Good}, {"gas.ch4", 0, 0, Good}, {"gas.ch4", 100, 100, Good},
+		{"gas.ch4", 100.1, 0, Saturated}, {"gas.ch4", math.Inf(1), 0, Saturated},
+		{"gas.ch4", -0.1, 0, Good}, {"gas.ch4", -3, 0, Good}, {"gas.ch4", -3.1, 0, BadFrame},
+		{"gas.ch4", math.Inf(-1), 0, BadFrame}, {"gas.ch4", math.NaN(), 0, BadFrame},
+		{"co", -4, 0, Good}, {"co", -11, 0, BadFrame},
+		{"power", -1, 0, Good}, {"power", -230, 0, BadFrame}, {"power", 60_000, 0, Saturated},
+		{"temperature", -40, -40, Good}, {"temperature", -40.1, 0, BadFrame}, {"reactive_power", -120, -120, Good},
+	} {
+		m, _ := cat.Lookup(c.metric)
+		if got, q := m.Measured(c.v); got != c.want || q != c.q {
+			t.Errorf("%s %g: got %g %v, want %g %v", c.metric, c.v, got, q, c.want, c.q)
+		}
+	}
+}
+
 func TestASitesOwnMetrics(t *testing.T) {
 	cat := NewCatalogue(LEL{Methane: 4.4})
 	h2 := Metric{Name: "gas.h2", Unit: "%LEL", Max: 100, Zh: "氢气", En: "Hydrogen"}

@@ -127,8 +127,17 @@ func (w *watched) judge(p telemetry.Point, now time.Time) telemetry.Point {
 	if m == nil || !known {
 		return p
 	}
-	over := p.Quality == telemetry.Saturated || p.Quality == telemetry.Short ||
-		!p.Quality.Fault() && def.Check(p.Value) == telemetry.BadRange
+	over := p.Quality == telemetry.Saturated || p.Quality == telemetry.Short
+	if !p.Quality.Fault() {
+		switch v, q := def.Measured(p.Value); {
+		case q == telemetry.Saturated:
+			over = true
+		case q.Fault():
+			p.Value, p.Quality = 0, q
+		default:
+			p.Value = v
+		}
+	}
 	if p.Quality.Fault() && !over {
 		m.beyond, m.since = time.Time{}, time.Time{}
 		return p

@@ -245,18 +245,22 @@ func TestWhateverADriverGives(t *testing.T) {
 		now := time.Unix(1_790_000_000, 0)
 		for range rapid.IntRange(1, 200).Draw(rt, "n") {
 			now = now.Add(time.Duration(rapid.IntRange(-2, 90).Draw(rt, "step")) * time.Second)
-			p := telemetry.Point{Metric: "co", Value: rapid.Float64Range(-10, 6000).Draw(rt, "v"), Quality: rapid.SampledFrom(all).Draw(rt, "q")}
+			p := telemetry.Point{Metric: "co", Value: rapid.Float64Range(-20, 6000).Draw(rt, "v"), Quality: rapid.SampledFrom(all).Draw(rt, "q")}
 			got := w.judge(p, now)
-			over := p.Quality == telemetry.Saturated || p.Quality == telemetry.Short || !p.Quality.Fault() && (p.Value < 0 || p.Value > 5000)
+			over := p.Quality == telemetry.Saturated || p.Quality == telemetry.Short || !p.Quality.Fault() && p.Value > 5000
 			switch {
 			case got == p:
+			case !p.Quality.Fault() && p.Value < -10: // misread
+				if got != (telemetry.Point{Metric: "co", Quality: telemetry.BadFrame}) {
+					rt.Fatalf("%+v became %+v", p, got)
+				}
 			case p.Quality.Fault() && !over:
 				rt.Fatalf("%+v became %+v", p, got)
 			case over && (got.Quality != telemetry.Warmup || s.WarmUp == 0):
 				rt.Fatalf("%+v became %+v", p, got)
 			case !over && got.Quality.Fault() && (got.Quality != telemetry.Stuck || got.Value != 0):
 				rt.Fatalf("%+v became %+v", p, got)
-			case !over && !got.Quality.Fault() && got.Value != p.Value:
+			case !over && !got.Quality.Fault() && got.Value != max(0, p.Value):
 				rt.Fatalf("%+v became %+v", p, got)
 			}
 		}

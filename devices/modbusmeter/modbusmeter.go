@@ -9,8 +9,8 @@
 // For any other, write its registers into the configuration (see regmap).
 //
 // These meters are wired in: they feed on the line that they measure, so with that
-// line dead they do not answer, which is no_response. A negative power is out of the
-// catalogue's range and becomes a fault: swap the meter's in and out, or give a scale
+// line dead they do not answer, which is no_response. A negative power is below the
+// catalogue's range and becomes a bad_frame: swap the meter's in and out, or give a scale
 // of -1. All digits the same for longer than stuck_after is the fault stuck; live mains
 // never keep still for ten minutes. Where a map has neither voltage nor frequency nothing
 // is stuck by default: an idle circuit shows the same for days.

@@ -18,8 +18,9 @@
 //   - A time without an offset from UTC, or one in the future, is not believed:
 //     what arrives is stamped on arrival.
 //   - null, "unknown", "unavailable" and NaN are no_response; anything else that is
-//     not what its field should be is bad_frame; a number beyond the metric's range is
-//     saturated. A field that is missing is neither value nor fault.
+//     not what its field should be is bad_frame; a number above the metric's range is
+//     saturated, one well below it bad_frame. A field that is missing is neither value
+//     nor fault.
 //   - Low battery and tampering make readings suspect.
 //
 // # Absence

@@ -3,7 +3,6 @@ package mqttsensor
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -122,13 +121,11 @@ func (f *Field) ReadIn(v any, unit telemetry.Unit) telemetry.Point {
 		return f.Fault(telemetry.Open)
 	}
 	value, err := f.cat.Convert(float64(n*f.Scale), unit, f.Metric.Unit, f.Metric.Name)
-	switch {
-	case err != nil || math.IsNaN(value):
+	if err != nil {
 		return f.Fault(telemetry.BadFrame)
-	case f.Metric.Check(value) != telemetry.BadNone:
-		return f.Fault(telemetry.Saturated)
 	}
-	return telemetry.Point{Metric: f.Metric.Name, Value: value}
+	value, q = f.Metric.Measured(value)
+	return telemetry.Point{Metric: f.Metric.Name, Value: value, Quality: q}
 }
 
 // Fault is the fault q of the field.

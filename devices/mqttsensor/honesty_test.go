@@ -21,7 +21,7 @@ func TestValues(t *testing.T) {
 		`"21.5 °C"`: "temperature!bad_frame", `"21,5"`: "temperature!bad_frame", `"0x15"`: "temperature!bad_frame", `"1_0"`: "temperature!bad_frame",
 		`" 21"`: "temperature!bad_frame", `"inf"`: "temperature!bad_frame", `"-Infinity"`: "temperature!bad_frame", `"21.5.1"`: "temperature!bad_frame",
 		`true`: "temperature!bad_frame", `{}`: "temperature!bad_frame", `[21]`: "temperature!bad_frame", `{"value":21}`: "temperature!bad_frame",
-		`1e999`: "temperature!bad_frame", `1e300`: "temperature!saturated", `-41`: "temperature!saturated", `1201`: "temperature!saturated",
+		`1e999`: "temperature!bad_frame", `1e300`: "temperature!saturated", `-41`: "temperature!bad_frame", `1201`: "temperature!saturated",
 		`-127`: "temperature!open",
 	} {
 		f := fed(t, "zigbee2mqtt", kitchenZ2)

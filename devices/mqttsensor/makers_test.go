@@ -91,7 +91,7 @@ func TestTasmotaZigbeeBridge(t *testing.T) {
 
 func TestESPHomeText(t *testing.T) {
 	for payload, want := range map[string]string{
-		"23.50": "co=23.5", "0": "co=0", "nan": "co!no_response", "unknown": "co!no_response", "23.5 ppm": "co!bad_frame", "-1": "co!saturated",
+		"23.50": "co=23.5", "0": "co=0", "nan": "co!no_response", "unknown": "co!no_response", "23.5 ppm": "co!bad_frame", "-1": "co=0", "-11": "co!bad_frame",
 		"ON": "co!bad_frame", "\xff": "co!bad_frame", "1e9": "co!saturated", `{"value":3}`: "co!bad_frame",
 	} {
 		f := fed(t, "esphome", `{topic: esp, fields: {sensor/co: {metric: co, unit: ppm}, binary_sensor/smoke: {}}}`)
