@@ -172,6 +172,12 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+func (l *lines) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), text)
+}
+
 // find waits for a line that matches and returns its first group.
 func (l *lines) find(t *testing.T, pattern string) string {
 	t.Helper()

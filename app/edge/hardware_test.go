@@ -5,15 +5,17 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/physic"
 
+	"weishao.dev/weishao/devices"
 	"weishao.dev/weishao/devices/bus"
 	"weishao.dev/weishao/devices/bus/bustest"
 	"weishao.dev/weishao/gateway"
@@ -35,80 +37,80 @@ func (c room) Tx(_ uint16, _, r []byte) error {
 // Two sensors on two buses, of which one hangs and the other stops answering: each is
 // one line in the log, a third does not notice, and both work again by themselves.
 func TestFaultIsOneEvent(t *testing.T) {
-	var well atomic.Bool
-	release := make(chan struct{})
-	w := newWiring(bus.Openers{I2C: func(path string) (i2c.BusCloser, error) {
-		return room{map[string]func() error{
-			"/dev/i2c-1": func() error {
-				if !well.Load() {
-					<-release
-				}
-				return nil
-			},
-			"/dev/i2c-2": func() error {
-				if !well.Load() {
-					return errors.New("no acknowledge")
-				}
-				return nil
-			},
-			"/dev/i2c-3": func() error { return nil },
-		}[path]}, nil
-	}})
-	dir := t.TempDir()
-	write(t, dir, "password", "secret\n")
-	file := write(t, dir, "gateway.yaml", `
+	synctest.Test(t, func(t *testing.T) {
+		var well atomic.Bool
+		release := make(chan struct{})
+		w := newWiring(bus.Openers{I2C: func(path string) (i2c.BusCloser, error) {
+			return room{map[string]func() error{
+				"/dev/i2c-1": func() error {
+					if !well.Load() {
+						<-release
+					}
+					return nil
+				},
+				"/dev/i2c-2": func() error {
+					if !well.Load() {
+						return errors.New("no acknowledge")
+					}
+					return nil
+				},
+				"/dev/i2c-3": func() error { return nil },
+			}[path]}, nil
+		}})
+		dir := t.TempDir()
+		file := write(t, dir, "gateway.yaml", `
 group: g
 node: n
-mqtt: {url: tcp://127.0.0.1:1, password_file: ./password}
 devices:
   - {id: hangs, kind: sht3x, interval: 100ms, bus: /dev/i2c-1}
   - {id: away, kind: sht3x, interval: 100ms, bus: /dev/i2c-2}
   - {id: well, kind: sht3x, interval: 100ms, bus: /dev/i2c-3}
 `)
-	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
-	kinds := kindsOn(w, catalogue, slog.New(slog.DiscardHandler))
-	cfg, err := gateway.Load(file, kinds)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &lines{more: make(chan struct{}, 1)}
-	g, err := gateway.New(cfg, gateway.Deps{Log: slog.New(slog.NewTextHandler(log, nil)), Kinds: kinds, Dir: dir, Catalogue: catalogue})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- g.Run(ctx) }()
-	log.find(t, `device failed.*device=(hangs)`)
-	log.find(t, `device failed.*device=(away)`)
-	status := func(id string) gateway.DeviceStatus {
-		list := g.Status().Devices
-		return list[slices.IndexFunc(list, func(d gateway.DeviceStatus) bool { return d.ID == id })]
-	}
-	for limit := time.Now().Add(20 * time.Second); status("hangs").Restarts < 2 || status("away").Restarts < 2; {
-		if time.Now().After(limit) {
-			t.Fatal("not tried again")
+		catalogue := telemetry.NewCatalogue(telemetry.LEL{})
+		kinds := kindsOn(w, catalogue, slog.New(slog.DiscardHandler))
+		cfg, err := gateway.Load(file, kinds)
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if s := status("well"); s.Faults > 0 || s.Points < 20 {
-		t.Errorf("the third: %+v", s)
-	}
-	well.Store(true)
-	close(release)
-	log.find(t, `works again.*device=(hangs)`)
-	log.find(t, `works again.*device=(away)`)
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	for _, id := range []string{"hangs", "away"} {
-		if n := strings.Count(log.text.String(), "device="+id+" "); n != 2 {
-			t.Errorf("%d lines about %s, want one when it failed and one when it worked:\n%s", n, id, log.text.String())
+		log := &lines{more: make(chan struct{}, 1)}
+		var mu sync.Mutex
+		good, faults := map[string]int{}, map[string]int{}
+		see := func(d devices.Info, p telemetry.Point) {
+			mu.Lock()
+			defer mu.Unlock()
+			if p.Quality.Fault() {
+				faults[d.ID]++
+			} else {
+				good[d.ID]++
+			}
 		}
-	}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		deps := gateway.Deps{Log: slog.New(slog.NewTextHandler(log, nil)), Kinds: kinds, Dir: dir, Catalogue: catalogue}
+		go func() { done <- gateway.Observe(ctx, cfg, deps, func([]devices.Info) {}, see) }()
+		time.Sleep(time.Minute)
+		mu.Lock()
+		if good["hangs"] > 0 || good["away"] > 0 || faults["hangs"] < 500 || faults["away"] < 500 {
+			t.Errorf("of those that fail: %v measured, %v faults", good, faults)
+		}
+		if faults["well"] > 0 || good["well"] < 1198 { // two metrics, ten times a second
+			t.Errorf("the third: %d measured, %d faults", good["well"], faults["well"])
+		}
+		mu.Unlock()
+		well.Store(true)
+		close(release)
+		time.Sleep(3 * time.Minute) // the longest back-off, and some
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		text := log.text.String()
+		for _, id := range []string{"hangs", "away"} {
+			if good[id] == 0 || strings.Count(text, "device="+id+" ") != 2 || !strings.Contains(text, "works again") {
+				t.Errorf("%s: measured %d times; want one line when it failed and one when it worked:\n%s", id, good[id], text)
+			}
+		}
+	})
 }
 
 // From the converter's registers to %LEL: an MQ-4 behind a divider at input 3 of an

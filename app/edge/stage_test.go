@@ -67,7 +67,7 @@ func (r *staged) next(t *testing.T) *parts {
 // up, though the disk took no latch.
 func TestLatchOutlivesATrial(t *testing.T) {
 	dir := t.TempDir()
-	r := newStaged(t, write(t, dir, "gateway.yaml", house), time.Second)
+	r := newStaged(t, write(t, dir, "gateway.yaml", house), 2*time.Second)
 	if err := os.MkdirAll(filepath.Join(dir, "state", "valve.json", "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,7 @@ func TestLatchOutlivesATrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "trial", func() bool { return valve.Status().Known })
 	valve.Trip(actuator.Cause{Rule: "gas-leak", Device: "g/n/kitchen", At: time.Now().UnixMilli()})
 	r.board.want(t, 1, true)
 	r.log.find(t, `(configuration that was pushed is given up)`)
