@@ -14,6 +14,7 @@ const (
 	socketMost    = 720.0        // W
 	socketHeat    = 900.0        // W above idle: nothing that charges a bike
 	socketOffFor  = 60_000       // ms: a shorter pause is a charger looking at its battery
+	socketRare    = 5.0          // s without a reading: the last one stood
 	socketSettle  = 40_000       // ms at the start in which unrest does not count: soft start
 	socketSurgeIn = 15_000       // ms
 	socketCycle   = 2700_000     // ms: what switches off by itself within this is a cycle
@@ -102,7 +103,7 @@ func (s *socketState) observe(t int64, v float64) {
 		s.follow(t, above, float64(dt)/1000)
 	case above >= socketOn:
 		s.begin(t, above)
-		s.Unseen = first
+		s.Unseen = first && s.Prior <= 1 // in a shed it is a bike all the same
 	case v < s.Idle:
 		s.Idle = toward(s.Idle, v, float64(dt)/1000, 20)
 	default:
@@ -158,7 +159,7 @@ func alike(a, b float64) bool { return a < (1+socketAlike)*b && a > (1-socketAli
 
 // follow takes a reading during a session.
 func (s *socketState) follow(t int64, above, dt float64) {
-	if s.OffSince == 0 && dt > 1 {
+	if s.OffSince == 0 && dt > socketRare {
 		s.decide(t) // until now the last reading stood
 	}
 	early := t-s.Since <= socketSurgeIn || s.Lone
@@ -216,11 +217,16 @@ func (s *socketState) onTop(t int64, above float64) bool {
 	if s.Flagged || s.Prior > 1 || t-s.Since < socketTaper {
 		return false
 	}
-	under, ok := s.Rest, t-s.RestAt <= socketSettle
-	if quiet, _ := s.judge(t - s.From); quiet && t-s.From >= socketQuiet {
-		under, ok = s.Points.Y/s.Points.N, true
+	under := s.Rest // the window that has just ended, or the present one
+	if t-s.From >= socketQuiet {
+		under = s.Points.Y / s.Points.N
+	} else if t-s.RestAt > socketSettle {
+		return false
 	}
-	if !ok || above < under+socketLeast || above > under+socketMost {
+	if above < under+socketLeast || above > under+socketMost {
+		return false
+	}
+	if quiet, _ := s.judge(t - s.From); !quiet && t-s.From >= socketQuiet {
 		return false
 	}
 	s.Idle, s.Base = s.Idle+under, under
