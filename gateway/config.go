@@ -2,16 +2,12 @@ package gateway
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -19,8 +15,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"weishao.dev/weishao/devices"
-	"weishao.dev/weishao/devices/life"
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/telemetry"
 )
@@ -45,21 +39,6 @@ type Config struct {
 	Version     string                 `yaml:"-"` // of the program, for the birth certificate
 }
 
-// MQTT says how to reach the hub's broker.
-type MQTT struct {
-	Pos          conf.Pos        `yaml:"-"`
-	URL          conf.At[string] `yaml:"url"`           // tcp://host:1883 or ssl://host:8883; default tcp://127.0.0.1:1883
-	Username     conf.At[string] `yaml:"username"`      // also the client ID; default group/node
-	PasswordFile conf.At[string] `yaml:"password_file"` // holds the password and nothing else
-	CA           conf.At[string] `yaml:"ca"`            // certificates to trust; default the system's
-	Cert         conf.At[string] `yaml:"cert"`          // the gateway's own, with its key
-	Key          conf.At[string] `yaml:"key"`
-	MaxReadings  conf.At[int]    `yaml:"max_readings_per_message"` // default 50, at most 1000
-	BacklogRate  conf.At[int]    `yaml:"backlog_rate"`             // readings per second, default 100000
-
-	Password string `yaml:"-"` // given by a demo or a test instead of a file
-}
-
 // Outbox says where readings are kept until the hub has them.
 type Outbox struct {
 	Pos            conf.Pos               `yaml:"-"`
@@ -70,44 +49,6 @@ type Outbox struct {
 
 	maxBytes int64
 }
-
-// Device is what every device's mapping has. The keys beside these are its kind's
-// own and are in Own.
-type Device struct {
-	Pos       conf.Pos               `yaml:"-"`
-	ID        conf.At[string]        `yaml:"id"`   // name within the gateway
-	Kind      conf.At[string]        `yaml:"kind"` // "simulated", "replay", ...
-	Model     string                 `yaml:"model"`
-	Serial    string                 `yaml:"serial"`
-	Placement string                 `yaml:"placement"`
-	Interval  conf.At[conf.Duration] `yaml:"interval"` // between two samples, 10ms to 24h; what it means is up to the kind
-
-	Report map[string]Report `yaml:"report"` // by metric; what is not there is sent as it is measured
-	Lives  life.Own          `yaml:",inline"`
-
-	Own yaml.Node `yaml:"-"`
-
-	calibrated bool // the file has its calibration
-}
-
-// Info is the part of a device's announcement that the configuration gives.
-func (d *Device) Info() devices.Info {
-	return devices.Info{ID: d.ID.V, Model: d.Model, Serial: d.Serial, Placement: d.Placement, Interval: time.Duration(d.Interval.V)}
-}
-
-// DecodeOwn reads the kind's own keys, strictly, into the struct that into points
-// to. The error is of type conf.Errors.
-func (d *Device) DecodeOwn(into any) error {
-	return conf.DecodeNode(d.Pos.File, &d.Own, into, commonKeys...)
-}
-
-// commonKeys are those that devices of every kind have.
-var commonKeys = []string{"id", "kind", "model", "serial", "placement", "interval", "report", "life", "stuck", "drift"}
-
-// Factory makes the device of one kind. Its errors say file, line and column, as
-// those of Device.DecodeOwn do. dir is the configuration's folder, against which
-// relative paths are meant. It must not wait for the part to answer: that is Run's.
-type Factory func(d *Device, dir string) (devices.Device, error)
 
 // Load reads a configuration file; mistakes come as conf.Errors, all at once. kinds
 // are the kinds of devices there are.
@@ -162,24 +103,6 @@ func collect(errs *conf.Errors, line int, file string, err error) {
 		return
 	}
 	errs.Add(conf.Pos{File: file, Line: line, Column: 1}, "%v", err)
-}
-
-// splitDevice takes a device's mapping apart into what all devices have and what its
-// kind has of its own.
-func splitDevice(file string, n *yaml.Node) (Device, error) {
-	var d Device
-	common, own := *n, *n
-	common.Content, own.Content = nil, nil
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		part := &own
-		if slices.Contains(commonKeys, n.Content[i].Value) {
-			part = &common
-		}
-		part.Content = append(part.Content, n.Content[i], n.Content[i+1])
-	}
-	err := conf.DecodeNode(file, &common, &d)
-	d.Own = own
-	return d, err
 }
 
 // Limits of what a configuration may ask for.
@@ -261,31 +184,6 @@ func duration(errs *conf.Errors, what string, d conf.At[conf.Duration], least, m
 	}
 }
 
-func (m *MQTT) check(errs *conf.Errors) {
-	if m.URL.V != "" {
-		u, err := url.Parse(m.URL.V)
-		switch {
-		case err != nil || u.Host == "":
-			errs.Add(m.URL.Pos, "%q is not a broker's URL: write tcp://host:1883 or ssl://host:8883", m.URL.V)
-		case u.Scheme != "tcp" && u.Scheme != "ssl" && u.Scheme != "ws" && u.Scheme != "wss":
-			errs.Add(m.URL.Pos, "%q is no way to reach a broker: tcp, ssl, ws and wss are", u.Scheme)
-		case u.User != nil:
-			errs.Add(m.URL.Pos, "the password does not belong in the URL: use username and password_file")
-		case (u.Scheme == "tcp" || u.Scheme == "ws") && (m.CA.V != "" || m.Cert.V != ""):
-			errs.Add(m.URL.Pos, "certificates are given, but %s does not encrypt: write ssl://%s", u.Scheme, u.Host)
-		}
-	}
-	if (m.Cert.V == "") != (m.Key.V == "") {
-		errs.Add(m.Pos, "cert and key are given together or not at all")
-	}
-	if m.MaxReadings.Pos.Line != 0 && (m.MaxReadings.V < 1 || m.MaxReadings.V > maxMessage) {
-		errs.Add(m.MaxReadings.Pos, "max_readings_per_message %d is not between 1 and %d", m.MaxReadings.V, maxMessage)
-	}
-	if m.BacklogRate.Pos.Line != 0 && m.BacklogRate.V < 1 {
-		errs.Add(m.BacklogRate.Pos, "backlog_rate %d is not positive", m.BacklogRate.V)
-	}
-}
-
 func (o *Outbox) check(errs *conf.Errors) {
 	duration(errs, "commit_interval", o.CommitInterval, 10*time.Millisecond, time.Minute)
 	duration(errs, "max_age", o.MaxAge, time.Hour, 10*365*24*time.Hour)
@@ -341,31 +239,4 @@ func (c *Config) resolve(dir string) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
-}
-
-// tls is nil without encryption. Its errors are of type conf.Errors, or the URL's.
-func (m *MQTT) tls() (*tls.Config, error) {
-	u, err := url.Parse(m.URL.V)
-	if err != nil || u.Scheme != "ssl" && u.Scheme != "wss" {
-		return nil, err
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}
-	if m.CA.V != "" {
-		pem, err := os.ReadFile(m.CA.V)
-		if err != nil {
-			return nil, conf.Errors{{Pos: m.CA.Pos, Text: fmt.Sprintf("ca: %v", err)}}
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, conf.Errors{{Pos: m.CA.Pos, Text: fmt.Sprintf("ca: %s holds no certificate in PEM", m.CA.V)}}
-		}
-	}
-	if m.Cert.V != "" {
-		cert, err := tls.LoadX509KeyPair(m.Cert.V, m.Key.V)
-		if err != nil {
-			return nil, conf.Errors{{Pos: m.Cert.Pos, Text: fmt.Sprintf("cert: %v", err)}}
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
 }
