@@ -88,6 +88,7 @@ const (
 var (
 	errForeign  = errors.New("its configuration is not what was written to it")
 	errNotReady = errors.New("a conversion does not end")
+	errBelow    = errors.New("a voltage as far below ground as the range goes, which no input can have")
 	errUnsteady = errors.New("a result that was read twice differs")
 	errBits     = errors.New("bits that the part does not have are set (an ADS1115 that is sold as an ADS1015?)")
 )
@@ -129,13 +130,15 @@ func (in *input) volts(code uint16) (float64, error) {
 		return 0, bad(errBits)
 	}
 	top := int16(uint16(0x7fff) >> (16 - in.chip.model.bits) << (16 - in.chip.model.bits))
-	v := int16(code)
-	if v == top || v == -0x8000 {
+	switch v := int16(code); v {
+	case top:
 		return 0, adc.ErrEnd
+	case -0x8000:
+		return 0, bad(errBelow)
+	default:
+		return float64(v) * Ranges[in.scale] / 0x8000, nil
 	}
-	return float64(v) * Ranges[in.scale] / 0x8000, nil
 }
-
 func bad(err error) error { return devices.Fault(telemetry.BadFrame, err) }
 
 func (in *input) Volts(ctx context.Context) (float64, error) {
