@@ -9,7 +9,8 @@
 //	  - {metric: power, address: 52, type: s32, unit: kW, scale: 0.001}
 //
 // The value is raw × scale + offset, in the unit, and is converted to the catalogue's;
-// units that do not meet are refused with their place. Addresses are those on the
+// units that do not meet are refused with their place. A register that holds ones, or the
+// largest signed number, is bad_frame where the metric cannot have that. Addresses are those on the
 // wire, from 0: a manual's 30001 or 40001 is 0.
 package regmap
 
@@ -211,10 +212,28 @@ func (p *Plan) Points(words []uint16) []telemetry.Point {
 
 func (v *value) point(words []uint16) telemetry.Point {
 	x, err := v.catalogue.Convert(float64(v.raw(words)*v.scale)+v.offset, v.unit, v.metric.Unit, v.metric.Name)
-	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || x > v.metric.Max && v.none(words) {
 		return telemetry.Point{Metric: v.metric.Name, Quality: telemetry.BadFrame}
 	}
 	return telemetry.Point{Metric: v.metric.Name, Value: math.Round(x*1e6) / 1e6} // not 225.70000000000002 V
+}
+
+// none reports whether the register holds what parts write for "no value": ones, or the
+// largest that is signed; or a small negative value that was taken for an unsigned one.
+// Where the metric can have it, it is a value; above its range it is not the end of it.
+func (v *value) none(words []uint16) bool {
+	const small = 256
+	switch raw := v.raw(words); v.typ {
+	case "u16":
+		return raw > math.MaxUint16-small
+	case "s16":
+		return raw == math.MaxInt16
+	case "u32":
+		return raw > math.MaxUint32-small
+	case "s32":
+		return raw == math.MaxInt32
+	}
+	return false
 }
 
 func (v *value) raw(words []uint16) float64 {

@@ -41,6 +41,16 @@ func TestValues(t *testing.T) {
 		{"metric: temperature, address: 0, unit: °F", "", []uint16{212}, telemetry.Point{Metric: "temperature", Value: 100}},
 		{"metric: temperature, address: 0, scale: 0.1, offset: -40", "", []uint16{650}, telemetry.Point{Metric: "temperature", Value: 25}},
 		{"metric: gas.ch4, address: 0, unit: ppm", "", []uint16{5000}, telemetry.Point{Metric: "gas.ch4", Value: 10}},
+		// No value: ones, the largest that is signed, a small negative one that was taken for unsigned.
+		{"metric: gas.ch4, address: 0, scale: 0.1", "", []uint16{0xFFFF}, telemetry.Point{Metric: "gas.ch4", Quality: telemetry.BadFrame}},
+		{"metric: gas.ch4, address: 0, scale: 0.1", "", []uint16{0xFFFD}, telemetry.Point{Metric: "gas.ch4", Quality: telemetry.BadFrame}},
+		{"metric: gas.ch4, address: 0, scale: 0.1, type: s16", "", []uint16{0x7FFF}, telemetry.Point{Metric: "gas.ch4", Quality: telemetry.BadFrame}},
+		{"metric: power, address: 0, type: u32", "", []uint16{0xFFFF, 0xFFF0}, telemetry.Point{Metric: "power", Quality: telemetry.BadFrame}},
+		{"metric: power, address: 0, type: s32", "", []uint16{0x7FFF, 0xFFFF}, telemetry.Point{Metric: "power", Quality: telemetry.BadFrame}},
+		// What the metric can have, or what is at the end of its range, is what it is.
+		{"metric: current, address: 0, scale: 0.001", "", []uint16{0xFFFF}, telemetry.Point{Metric: "current", Value: 65.535}},
+		{"metric: gas.ch4, address: 0, scale: 0.1", "", []uint16{1200}, telemetry.Point{Metric: "gas.ch4", Value: 120}},
+		{"metric: gas.ch4, address: 0, scale: 0.1, type: s16", "", []uint16{0xFFFF}, telemetry.Point{Metric: "gas.ch4", Value: -0.1}},
 	} {
 		text := "registers: [{" + c.register + "}]\n"
 		if c.order != "" {
