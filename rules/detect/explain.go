@@ -44,6 +44,7 @@ var featureTexts = map[string][2]string{
 	"charger.power":   {"这个电器的功率", "power of this load"},
 	"charger.on":      {"已接通", "on for"},
 	"charger.quiet":   {"功率平稳的时间", "steady for"},
+	"charger.asked":   {"要求的平稳时间", "steady time asked of it"},
 	"charger.trend":   {"功率变化", "change of power"},
 	"charger.surge":   {"启动冲击（倍）", "surge at the start (times)"},
 	"charger.noise":   {"功率波动", "unrest of its power"},

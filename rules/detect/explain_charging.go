@@ -30,6 +30,12 @@ func (s *socketState) explain() explanation {
 		x.add("charger.trend", 100*3600*p.slope()/mean, "%/h")
 		x.add("charger.noise", math.Sqrt(s.Squares/(2*(p.N-1))), "W")
 	}
+	if s.Met {
+		x.add("charger.asked", minutes(s.Need), "min")
+	}
+	if s.Factor > 0 {
+		x.add("charger.factor", s.Factor, "")
+	}
 	x.add("charger.surge", s.Surge/s.Level, "")
 	x.add("charger.energy", s.Energy, "Wh")
 	return x
