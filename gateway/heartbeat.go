@@ -9,6 +9,7 @@ import (
 	"weishao.dev/weishao/gateway/board"
 	"weishao.dev/weishao/gateway/outbox"
 	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -26,8 +27,6 @@ const (
 	defaultHeartbeat = time.Minute
 	heartbeatDevice  = "gateway"
 	heartbeatModel   = "weishao-gateway"
-	// Placement of the gateway's own device, which the shipped rules know.
-	heartbeatPlacement = "gateway"
 	// briefEvery is how often what lasts for moments is looked at, wall time.
 	briefEvery = 2 * time.Second
 )
@@ -83,7 +82,7 @@ func newHeartbeat(cfg *Config, box func() outbox.Status, log *slog.Logger) *hear
 		root = "/"
 	}
 	h := &heartbeat{box: box, log: log, gauges: board.Gauges(root, board.Existing(cfg.Outbox.Dir.V)), most: map[string]float64{}, failed: map[string]bool{}}
-	h.info = devices.Info{ID: s.Device.V, Model: heartbeatModel, Serial: cfg.Version, Placement: heartbeatPlacement, Interval: time.Duration(s.Interval.V)}
+	h.info = devices.Info{ID: s.Device.V, Model: heartbeatModel, Serial: cfg.Version, Placement: site.GatewayPlacement, Interval: time.Duration(s.Interval.V)}
 	for _, g := range h.gauges {
 		h.info.Metrics = append(h.info.Metrics, g.Metric)
 	}

@@ -1,10 +1,18 @@
 package site
 
-import "strings"
+import (
+	"strings"
+
+	"weishao.dev/weishao/telemetry"
+)
+
+// GatewayPlacement is that of a gateway's own board.
+const GatewayPlacement = "gateway"
 
 // Resolve finds what the site knows of a device, or makes up what it takes to
 // watch one that it does not know: a place and a zone named after the device,
-// and a placement as announced, or else fallback, or else by what it measures.
+// and a placement as announced, or else fallback, or else by what it measures. A
+// gateway's own board sits where the site says that the gateway hangs.
 // The same arguments give an equal answer each time.
 func (s *Site) Resolve(device, announced string, metrics []string, fallback string) *Device {
 	if d := s.Devices[device]; d != nil {
@@ -16,6 +24,9 @@ func (s *Site) Resolve(device, announced string, metrics []string, fallback stri
 	}
 	if placement == "" {
 		placement = placementOf(metrics)
+	}
+	if n := s.Nodes[telemetry.NodeOf(device)]; placement == GatewayPlacement && n != nil && n.Place != nil {
+		return &Device{ID: device, Placement: placement, Place: n.Place}
 	}
 	name := Text{Zh: device, En: device}
 	zone := &Zone{ID: device, Name: name}

@@ -130,6 +130,24 @@ func TestResolveUnknown(t *testing.T) {
 	}
 }
 
+// A gateway's own board is where the gateway hangs, if the site says where that is.
+func TestResolveGateway(t *testing.T) {
+	s, err := site.Load("f.yaml", []byte("communities: [{id: c, name: {zh: c}, grids: [{id: g, name: {zh: g}, buildings: [{id: b, name: {zh: b}, places: [{id: meters, name: {zh: 电表间}}]}]}]}]\nnodes: [{id: g/n, place: meters}, {id: g/m}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ device, announced, place string }{
+		{"g/n/gateway", "gateway", "meters"},
+		{"g/n/kitchen", "kitchen_gas", "g/n/kitchen"}, // it may be anywhere
+		{"g/m/gateway", "gateway", "g/m/gateway"},
+		{"g/x/gateway", "gateway", "g/x/gateway"},
+	} {
+		if d := s.Resolve(c.device, c.announced, []string{"board.load"}, ""); d.ID != c.device || d.Place.ID != c.place || d.Placement != c.announced {
+			t.Errorf("%s is at %s as %s, want %s", d.ID, d.Place.ID, d.Placement, c.place)
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	data, err := os.ReadFile("testdata/example.yaml")
 	if err != nil {
