@@ -108,7 +108,7 @@ function paint(el, paper = false) {
   el.replaceChildren();
   let shown = gaps(data, series.step);
   if (series.over) {
-    const likely = [series.over.points.map((p) => p[0] / 1000), series.over.points.map((p) => p[2])];
+    const likely = [series.over.points.map((p) => p[0] / 1000), series.over.points.map((p) => p[3])]; // the highest: that is what raises
     shown = uPlot.join([shown, gaps(likely, Math.max(series.over.step, 30_000))]);
   }
   chart.plot = new uPlot(options(uPlot, el, series, paper), shown, el);
