@@ -77,7 +77,7 @@ func (s *socketState) shapeOdds() float64 {
 
 // factorOdds is what a power factor alone is worth, in straight lines.
 func factorOdds(factor float64) float64 {
-	points := [...][2]float64{{0.35, 1}, {0.42, oddsPulses}, {0.6, oddsPulses}, {0.7, 0.5}, {0.76, oddsMotor}, {0.87, oddsMotor}, {0.92, 1}, {0.985, 1}, {0.995, oddsMotor}}
+	points := [...][2]float64{{0.35, 1}, {0.42, oddsPulses}, {0.6, oddsPulses}, {0.7, 0.5}, {0.76, oddsMotor}, {0.87, oddsMotor}, {0.92, 1}, {0.985, 1}, {0.99, 0.8}, {0.998, oddsMotor}}
 	last := points[0]
 	for _, p := range points {
 		if factor <= p[0] {
