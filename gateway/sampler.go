@@ -31,6 +31,7 @@ type sampler struct {
 	refused uint64 // points of metrics that their device does not announce
 	same    uint64 // points that told nothing new, see Report
 	time    *timekeeper
+	stepped time.Duration // the last step of the clock that was taken account of
 }
 
 // queue holds points by device in the order in which they came.
@@ -91,9 +92,9 @@ func (s *sampler) put(p *probe, pt telemetry.Point) {
 	if s.stopped {
 		return
 	}
-	before := s.time.stepped
 	pt, ready := s.time.stamp(p, pt, urgent)
-	if s.time.stepped != before {
+	if s.time.stepped != s.stepped {
+		s.stepped = s.time.stepped
 		s.time.around(&s.live)
 		s.time.around(&s.alarm)
 	}

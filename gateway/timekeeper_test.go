@@ -115,7 +115,7 @@ func TestDoubtfulClockIsNotWaitedForEver(t *testing.T) {
 func TestStep(t *testing.T) {
 	var log strings.Builder
 	c := &wallClock{wall: today}
-	s := c.sampler(c.keeper(0, &log), nil)
+	s := c.sampler(c.keeper(0, &log), func(*probe, telemetry.Point) bool { return false })
 	p := &probe{info: info("a", time.Second)}
 	emit := func(v float64) { s.emit(p, telemetry.Point{Metric: "power", Time: c.wall, Value: v}) }
 	for range 1000 {
