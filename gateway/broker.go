@@ -50,6 +50,16 @@ func (m *MQTT) check(errs *conf.Errors) {
 	}
 }
 
+// loose are the files with secrets that everybody on this machine may read.
+func (m *MQTT) loose() (paths []string) {
+	for _, path := range []string{m.PasswordFile.V, m.Key.V} {
+		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 // tls is nil without encryption. Its errors are of type conf.Errors, or the URL's.
 func (m *MQTT) tls() (*tls.Config, error) {
 	u, err := url.Parse(m.URL.V)

@@ -122,3 +122,26 @@ func TestParseBytes(t *testing.T) {
 		}
 	}
 }
+
+// Secrets that everybody may read are told of.
+func TestLooseSecrets(t *testing.T) {
+	dir := t.TempDir()
+	secret := func(name string, mode os.FileMode) conf.At[string] {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("secret\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return conf.At[string]{V: path}
+	}
+	m := MQTT{PasswordFile: secret("password", 0o644), Key: secret("key", 0o604)}
+	if got := m.loose(); len(got) != 2 {
+		t.Errorf("of two that are loose: %v", got)
+	}
+	m = MQTT{PasswordFile: secret("password", 0o600), Key: secret("key", 0o640)}
+	if got := m.loose(); got != nil {
+		t.Errorf("of two that are not: %v", got)
+	}
+}
