@@ -120,6 +120,21 @@ func TestHangingDriver(t *testing.T) {
 	}
 }
 
+// A driver whose numbers are none, or beyond their range, has not measured: a map of
+// registers that was pushed with a wrong scale is no good one.
+func TestNonsenseIsNotMeasured(t *testing.T) {
+	for _, v := range []float64{math.NaN(), 1e9} {
+		_, status := watch(t, &device{info("a", time.Second), func(ctx context.Context, _ telemetry.Clock, emit func(telemetry.Point)) error {
+			emit(telemetry.Point{Metric: "power", Value: v})
+			<-ctx.Done()
+			return nil
+		}}, time.Second)
+		if !status.Last.IsZero() || status.Points != 1 || status.Faults != 1 {
+			t.Errorf("%g: %+v", v, status)
+		}
+	}
+}
+
 // A driver that failed and measures again has no problem any more, also where nobody
 // knows how often it measures, or where that is seldom.
 func TestDriverThatWorksAgain(t *testing.T) {

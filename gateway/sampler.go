@@ -68,24 +68,34 @@ func newSampler(clock telemetry.Clock, catalogue *telemetry.Catalogue, urgent fu
 
 // emit takes a point that a driver measured.
 func (s *sampler) emit(p *probe, pt telemetry.Point) {
+	pt, known := s.honest(p, pt)
 	p.heard(s.clock.Now(), pt.Quality.Fault())
-	s.put(p, pt)
+	if known {
+		s.put(p, pt)
+		return
+	}
+	p.said.beat()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused++
 }
 
-// put takes a point, of a driver or in its stead.
+// honest is a point with the quality that it has; known is false if the device does not
+// announce its metric.
+func (s *sampler) honest(p *probe, pt telemetry.Point) (_ telemetry.Point, known bool) {
+	m, known := s.catalogue.Lookup(pt.Metric)
+	if !known || !slices.Contains(p.info.Metrics, pt.Metric) {
+		return pt, false
+	}
+	return honest(m, pt), true
+}
+
+// put takes an honest point, of a driver or in its stead.
 func (s *sampler) put(p *probe, pt telemetry.Point) {
 	defer p.said.beat()
 	if pt.Time == 0 {
 		pt.Time = s.clock.NowMS()
 	}
-	m, known := s.catalogue.Lookup(pt.Metric)
-	if !known || !slices.Contains(p.info.Metrics, pt.Metric) {
-		s.mu.Lock()
-		s.refused++
-		s.mu.Unlock()
-		return
-	}
-	pt = honest(m, pt)
 	urgent := s.urgent != nil && s.urgent(p, s.steady(pt))
 	s.mu.Lock()
 	defer s.mu.Unlock()
