@@ -70,12 +70,14 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func parse(text string) (devices.Device, error) {
+func parse(text string) (devices.Device, error) { return parseEvery(20*time.Millisecond, text) }
+
+func parseEvery(interval time.Duration, text string) (devices.Device, error) {
 	var o Own
 	if err := conf.Decode("f.yaml", []byte(text), &o); err != nil {
 		return nil, err
 	}
-	return o.Device(devices.Info{ID: "d", Interval: 20 * time.Millisecond}, o.Pos, serialline.NewLines())
+	return o.Device(devices.Info{ID: "d", Interval: interval}, o.Pos, serialline.NewLines())
 }
 
 func device(t *testing.T, port, more string) devices.Device {
@@ -225,7 +227,11 @@ func TestQuestionsThatGoWrong(t *testing.T) {
 				}
 				return frame(answer, 0, 42)
 			})
-			r := devicetest.Run(t, device(t, port.Path, "mode: ask\nwarmup: 0s"))
+			dev, err := parseEvery(400*time.Millisecond, "port: "+port.Path+"\ntimeout: 150ms\nmode: ask\nwarmup: 0s") // a machine that tests may be busy
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := devicetest.Run(t, dev)
 			if m := r.Survives(c.want, func() { bad.Store(true) }, func() { bad.Store(false) }); m["co"].Value != 4.2 {
 				t.Errorf("then it works, and gives %v", m)
 			}
