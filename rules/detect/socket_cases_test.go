@@ -60,14 +60,59 @@ func TestTheShapeOfTheCurrentCounts(t *testing.T) {
 		t.Errorf("likelihood without power factor %.2f, at 0.56 %.2f, 0.96 %.2f, 0.8 %.2f, 1 %.2f", alone, plain, corrected, motor, heater)
 	}
 
-	// 30 W that lag by 60 var, and a plain charger beside them.
+	// 30 W that lag by 150 var, and a corrected charger beside them.
 	likely := 0.0
-	watts := func(t time.Duration) float64 { return 30 + flat(180, start)(t) }
+	watts := func(t time.Duration) float64 { return 30 + flat(150, start)(t) }
 	socketRun(start+5*time.Minute, watts, func(t time.Duration) float64 {
-		return sim.Factor(watts(t), math.Hypot(60, flat(180, start)(t)*math.Sqrt(1/0.36-1)))
+		return sim.Factor(watts(t), math.Hypot(150, flat(150, start)(t)*math.Sqrt(1/(0.96*0.96)-1)))
 	}, func(_ time.Duration, s *socketState) { likely = s.likelihood() })
-	if math.Abs(likely-at(0.6)) > 0.01 {
-		t.Errorf("beside a lagging load %.2f, alone %.2f", likely, at(0.6))
+	if math.Abs(likely-alone) > 0.01 {
+		t.Errorf("a corrected charger beside a lagging load %.2f, alone %.2f", likely, alone)
+	}
+}
+
+// What a meter tells of a load's current in other ways counts alike: reactive
+// power, voltage and current, harmonics.
+func TestTheShapeIsToldInManyWays(t *testing.T) {
+	type reading struct {
+		input int
+		value float64
+	}
+	at := func(more ...reading) float64 {
+		d := newCharging("corridor_socket", 0)
+		for now := time.Duration(0); now < 15*time.Minute; now += 5 * time.Second {
+			ms, w := now.Milliseconds()+1, flat(150, 10*time.Minute)(now)
+			d.Observe(chargePower, ms, w)
+			for _, r := range more {
+				if w > 0 || r.input == chargeVoltage {
+					d.Observe(r.input, ms, r.value)
+				} else {
+					d.Observe(r.input, ms, 0)
+				}
+			}
+		}
+		likely, _ := d.Output(0)
+		return likely
+	}
+	alone := at()
+	for _, c := range []struct {
+		name  string
+		sign  float64
+		likes float64
+	}{
+		{"200 var", 1, at(reading{chargeReactive, 200})},
+		{"110 var", -1, at(reading{chargeReactive, 110})},
+		{"no var, as harmonics are no reactive power", 0, at(reading{chargeReactive, 0})},
+		{"220 V and 1.2 A", 1, at(reading{chargeVoltage, 220}, reading{chargeCurrent, 1.2})},
+		{"220 V and 0.85 A", -1, at(reading{chargeVoltage, 220}, reading{chargeCurrent, 0.85})},
+		{"harmonics of 130 %", 1, at(reading{chargeDistortion, 130})},
+		{"harmonics of 130 % at 0.75", 1, at(reading{chargeFactor, 0.75}, reading{chargeDistortion, 130})},
+		{"harmonics of 10 %", 0, at(reading{chargeDistortion, 10})},
+		{"harmonics of 10 % at 0.6", -1, at(reading{chargeFactor, 0.6}, reading{chargeDistortion, 10})},
+	} {
+		if diff := c.likes - alone; c.sign == 0 && math.Abs(diff) > 0.01 || c.sign != 0 && diff*c.sign < 0.05 {
+			t.Errorf("%s: the likelihood is %.2f, and %.2f with power alone", c.name, c.likes, alone)
+		}
 	}
 }
 
@@ -155,10 +200,51 @@ func TestCompressorsAreNotChargers(t *testing.T) {
 	}
 }
 
+// A motor that surges and runs for less than ten minutes is none; a charger whose
+// inrush a reading caught is found a little later.
+func TestSurges(t *testing.T) {
+	surge := func(watts float64, length time.Duration) func(time.Duration) float64 {
+		return func(t time.Duration) float64 {
+			switch in := t - 10*time.Minute; {
+			case in < 0 || in >= length:
+				return 0
+			case in < 5*time.Second:
+				return 2.5 * watts
+			}
+			return watts
+		}
+	}
+	if at := raised(time.Hour, surge(200, 9*time.Minute), nil); at >= 0 {
+		t.Errorf("a motor: raised after %v", at)
+	}
+	if at := raised(time.Hour, surge(200, time.Hour), nil); at < 0 || at > 26*time.Minute {
+		t.Errorf("a charger with an inrush: raised after %v", at)
+	}
+}
+
+// What comes again and again, as strong and as long, is taken for a charger less
+// and less.
+func TestALoadThatComesBack(t *testing.T) {
+	likely := make([]float64, 6)
+	socketRun(12*time.Hour, func(t time.Duration) float64 {
+		if t%(2*time.Hour) < time.Hour {
+			return 0
+		}
+		return 180
+	}, nil, func(at time.Duration, s *socketState) {
+		if at%(2*time.Hour) == 70*time.Minute {
+			likely[at/(2*time.Hour)] = s.likelihood()
+		}
+	})
+	if likely[0] < 0.8 || likely[2] < 0.8 || likely[3] > 0.75 || likely[5] > likely[3] {
+		t.Errorf("likelihoods of the six turns: %.2f", likely)
+	}
+}
+
 // A battery that follows another on the same charger is bulk again; a float is told
 // from the end.
 func TestStagesOfTwoBatteriesAndAFloat(t *testing.T) {
-	one, two := sim.LeadAcid(200, 0.25, 0.6), sim.LeadAcid(190, 0.25, 0.6)
+	one, two := sim.LeadAcid(200, 0.25, 0.6), sim.LeadAcid(170, 0.25, 0.6)
 	const plugged = 10 * time.Minute
 	swap := plugged + one.Bulk
 	end := swap + two.Length()
