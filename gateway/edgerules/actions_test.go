@@ -310,3 +310,29 @@ func TestDanger(t *testing.T) {
 		says("at the end of the range", "gas.ch4 at g/n/cellar is at the end")
 	})
 }
+
+// What says nothing of the air between two readings at the end of the range does not
+// make it begin anew; a number does, and a wire that is broken.
+func TestSaturatedSensorThatStutters(t *testing.T) {
+	for _, c := range []struct {
+		between telemetry.Quality
+		want    string
+	}{
+		{telemetry.BadFrame, "valve-1 horn"}, {telemetry.NoResponse, "valve-1 horn"}, {telemetry.Short, "valve-1 horn"},
+		{telemetry.Good, ""}, {telemetry.Warmup, ""}, {telemetry.Open, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEdge(t, t.TempDir())
+			e.run(t.Context())
+			e.breathes(10, map[string]float64{"kitchen-1": 0.5})
+			for range 5 {
+				for _, q := range []telemetry.Quality{telemetry.Saturated, c.between} {
+					time.Sleep(time.Second)
+					e.Urgent("g/n/kitchen-1", "", telemetry.Point{Metric: "gas.ch4", Time: time.Now().UnixMilli(), Quality: q})
+				}
+			}
+			synctest.Wait()
+			e.want("saturated and "+c.between.String(), c.want)
+		})
+	}
+}

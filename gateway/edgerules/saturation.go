@@ -30,6 +30,8 @@ func (w *Watch) saturates(device string, p telemetry.Point) {
 	key := metricOf{device, p.Metric}
 	_, already := w.atEnd[key]
 	switch {
+	case already && saysNothing(p.Quality): // time goes on
+		w.takeForHazard(key)
 	case p.Quality != telemetry.Saturated:
 		delete(w.atEnd, key)
 	case !already:
@@ -37,6 +39,13 @@ func (w *Watch) saturates(device string, p telemetry.Point) {
 	default:
 		w.takeForHazard(key)
 	}
+}
+
+// saysNothing reports whether a fault leaves it open whether a metric that was at its
+// end still is: a part that did not answer or was not understood, and an element that
+// is shorted, or as good as shorted by gas.
+func saysNothing(q telemetry.Quality) bool {
+	return q == telemetry.NoResponse || q == telemetry.BadFrame || q == telemetry.Short
 }
 
 // takeForHazard carries out the actions of the rules that ask a metric which has been
