@@ -18,7 +18,8 @@ import (
 // low as soon as the voltage is above high, until it is below low. Metric contact.
 //
 // The pin is looked at every 20 ms; the part converts at its full rate and needs two
-// conversions above high ("Digital comparator"): 2.5 ms. Once a second the part's settings
+// conversions above high ("Digital comparator"): 2.5 ms. An alarm lasts for a second after
+// the pin was last low, so that a flame that flickers is one alarm. Once a second the part's settings
 // are read back, and the pin is compared with the voltage: if the two disagree three
 // times in a row the wire is broken (open) or shorted to ground (short). The part is
 // this device's alone.
@@ -36,6 +37,7 @@ const (
 	checkEvery = time.Second
 	twoInARow  = 1 // COMP_QUE: after two conversions; the pin is active low, does not latch
 	disagreed  = 3 // times in a row
+	flicker    = time.Second
 )
 
 // Device makes the device of a configuration. Errors are of type conf.Errors.
@@ -81,6 +83,7 @@ type comparator struct {
 	high, low uint16
 
 	ready   bool
+	alarmed time.Time // when the pin was last low
 	checked time.Time
 	against int               // checks in a row in which pin and voltage disagreed
 	wire    telemetry.Quality // what is wrong with the wire; Good: nothing
@@ -105,7 +108,11 @@ func (c *comparator) lookOnce(ctx context.Context) (contact.State, error) {
 	if err != nil {
 		return contact.State{}, err
 	}
-	if now := time.Now(); now.Sub(c.checked) >= checkEvery {
+	now := time.Now()
+	if !high {
+		c.alarmed = now
+	}
+	if now.Sub(c.checked) >= checkEvery {
 		c.checked = now
 		if err := c.check(ctx, !high); err != nil {
 			return contact.State{}, err
@@ -114,7 +121,7 @@ func (c *comparator) lookOnce(ctx context.Context) (contact.State, error) {
 	if c.wire != telemetry.Good {
 		return contact.State{Quality: c.wire}, nil
 	}
-	return contact.State{Alarm: !high}, nil
+	return contact.State{Alarm: !c.alarmed.IsZero() && now.Sub(c.alarmed) < flicker}, nil
 }
 
 func (c *comparator) config() uint16 { return c.input.config(0, 7)&^noCompare | twoInARow }

@@ -3,6 +3,7 @@ package ads1x15
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func TestComparator(t *testing.T) {
 		next(70*time.Millisecond, 1, telemetry.Good)
 		p.set(regResult, 0x1000)
 		pin.Set(true)
-		next(70*time.Millisecond, 0, telemetry.Good)
+		next(1100*time.Millisecond, 0, telemetry.Good)
 
 		p.set(regResult, 0x4000) // and the pin does not follow
 		next(4*time.Second, 0, telemetry.Open)
@@ -135,6 +136,44 @@ func TestComparator(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A flame flickers some ten times a second: it is one alarm, and over when it is out.
+func TestFlicker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, pin := &part{}, &bustest.Pin{}
+		pin.Set(true)
+		p.set(regResult, 0x3000) // between the thresholds
+		dev, err := buildAlert(alert, p, pin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points := make(chan telemetry.Point, 100)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			_ = dev.Run(ctx, telemetry.Clock{}, func(p telemetry.Point) { points <- p })
+		}()
+		time.Sleep(500 * time.Millisecond)
+		for range 60 {
+			pin.Set(false)
+			time.Sleep(33 * time.Millisecond)
+			pin.Set(true)
+			time.Sleep(33 * time.Millisecond)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		var got []float64
+		for len(points) > 0 {
+			p := <-points
+			if p.Quality != telemetry.Good {
+				t.Errorf("got %v", p)
+			}
+			got = append(got, p.Value)
+		}
+		if !slices.Equal(got, []float64{0, 1, 0}) {
+			t.Errorf("got %v", got)
 		}
 	})
 }
