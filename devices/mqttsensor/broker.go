@@ -127,7 +127,7 @@ func (b *Broker) deliver(m Message) {
 	for _, in := range b.inboxes {
 		if in.put(m) && !b.full {
 			b.full = true
-			b.log.Warn("a sensor sends faster than it can be read; its oldest messages are dropped", "topic", m.Topic)
+			b.log.Warn("a sensor sends faster than it can be read; some of its messages are dropped", "topic", m.Topic)
 		}
 	}
 }

@@ -44,6 +44,8 @@
 // MQTT 3.1.1, QoS 1, a clean session: a broker that kept messages for a gateway that
 // was away would deliver an old state as if it were new. Each connection has a client
 // of its own, with back-off between them. Each device holds at most 64 messages that
-// it has not taken; beyond that the oldest are dropped and counted. Nothing is ever
+// it has not taken; beyond that the oldest are dropped. It may send 50 a second, and 250
+// at once; what comes beyond that is dropped, and told once for each connection: a plug
+// that floods takes nobody else's readings. Nothing is ever
 // published.
 package mqttsensor

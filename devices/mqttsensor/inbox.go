@@ -11,6 +11,14 @@ import (
 // maxWaiting is how many messages a device may have that it has not taken.
 const maxWaiting = 64
 
+// What one device may send. A sensor has something to say each second at most, and a
+// board that has many of them has them all on one prefix, and says them all when it
+// connects.
+const (
+	perSecond = 50
+	burst     = 250
+)
+
 // inbox is what a session has for one device. Putting never waits.
 type inbox struct {
 	clock   telemetry.Clock
@@ -20,17 +28,19 @@ type inbox struct {
 
 	mu       sync.Mutex
 	messages []Message
-	dropped  uint64
+	may      float64   // messages that may come
+	counted  time.Time // when that was so
 	up       bool
 	since    time.Time
 }
 
 func newInbox(clock telemetry.Clock, filters []string) *inbox {
-	return &inbox{clock: clock, filters: filters, signal: make(chan struct{}, 1), since: clock.Now()}
+	now := clock.Now()
+	return &inbox{clock: clock, filters: filters, signal: make(chan struct{}, 1), since: now, may: burst, counted: now}
 }
 
-// put takes a message, if it is one for the device, and reports whether another had
-// to go for it.
+// put takes a message, if it is one for the device, and reports whether it, or an older
+// one, had to go.
 func (b *inbox) put(m Message) (full bool) {
 	if !matchesAny(b.filters, m.Topic) {
 		return false
@@ -38,13 +48,26 @@ func (b *inbox) put(m Message) (full bool) {
 	m.At = b.clock.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.allowed(m.At) {
+		return true
+	}
 	if full = len(b.messages) >= maxWaiting; full {
 		b.messages = append(b.messages[:0], b.messages[1:]...)
-		b.dropped++
 	}
 	b.messages = append(b.messages, m)
 	b.wake()
 	return full
+}
+
+// allowed counts a message against what the device may send. The caller holds mu.
+func (b *inbox) allowed(now time.Time) bool {
+	b.may = min(burst, b.may+max(0, now.Sub(b.counted).Seconds())*perSecond)
+	b.counted = now
+	if b.may < 1 {
+		return false
+	}
+	b.may--
+	return true
 }
 
 // connected says that what the device listens to will come, or will not.
