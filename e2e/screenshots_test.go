@@ -94,7 +94,7 @@ func browser(t *testing.T, printed, base string) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate(link), chromedp.Click("#sign-in"), chromedp.WaitVisible("main")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(link), chromedp.Click("#sign-in"), chromedp.WaitVisible("#menu")); err != nil {
 		t.Fatal(err)
 	}
 	return ctx

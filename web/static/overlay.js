@@ -45,7 +45,7 @@ export function drawOver(u, el, series, colours, font, label) {
   ctx.strokeStyle = colours.text;
   ctx.setLineDash([]);
   const foot = bbox.top + bbox.height;
-  let free = 0; // where the last label ends
+  const free = [0, 0]; // where the last label ends, of two rows
   for (const m of series.marks) {
     const x = u.valToPos(m.t / 1000, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -54,9 +54,10 @@ export function drawOver(u, el, series, colours, font, label) {
     const wide = ctx.measureText(text).width;
     const left = x + 3 * dot + wide > bbox.left + bbox.width;
     const from = left ? x - 3 * dot - wide : x + 3 * dot;
-    if (from < free) continue; // two within a hair's breadth: the first is named
-    label(ctx, colours, text, from, foot - 5 * dot, colours.text, "left");
-    free = from + wide + 4 * dot;
+    const row = free.findIndex((end) => from >= end);
+    if (row < 0) continue;
+    label(ctx, colours, text, from, foot - (5 + 13 * row) * dot, colours.text, "left");
+    free[row] = from + wide + 4 * dot;
   }
   ctx.restore();
 }
