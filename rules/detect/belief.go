@@ -23,7 +23,7 @@ const (
 	socketClimbed = 0.03     // of its first level: a climb that is seen
 	socketShaped  = 2.0      // odds of a current that is a charger's by its shape
 
-	oddsMet   = 4.0   // of a load that met what is asked
+	oddsMet   = 4.2   // of a load that met what is asked: a little more than is asked of one that is taken
 	oddsUnmet = 0.25  // of one that did not yet, at most
 	oddsTaken = 4.0   // from here on it is taken for a charger: 0.8
 	oddsLong  = 2.0   // times, at most, for staying so: the fourth root of the time over what was asked
