@@ -260,14 +260,6 @@ func (t *trial) forecast() *incidents.Forecast {
 	return f
 }
 
-// failed reports what a run ended with: mistakes bare, for editors to read.
-func (t *trial) failed(err error) error {
-	if errors.Is(err, t.ctx.Err()) && t.ctx.Err() != nil {
-		return err
-	}
-	return t.report(err)
-}
-
 // badLines counts what a recording has that no sensor can have said.
 type badLines struct {
 	saturated, left int

@@ -16,7 +16,7 @@ func (t *trial) compare() error {
 	before, after := t.forecast(), t.forecast()
 	sum, err := t.both(after.Add, before.Add)
 	if err != nil {
-		return t.failed(err)
+		return t.report(err)
 	}
 	d := t.diffOf(sum, before.Incidents(), after.Incidents())
 	if t.json {

@@ -66,9 +66,13 @@ func (t *trial) overHub(f backtestFlags) error {
 	if t.labels, err = log.labels(t.ctx, t.opts.From, t.opts.To); err != nil {
 		return err
 	}
-	t.one = func(out func(rules.Verdict)) (backtest.Summary, error) { return stretch.Run(t.opts, out) }
+	t.one = func(out func(rules.Verdict)) (backtest.Summary, error) {
+		sum, err := stretch.Run(t.opts, out)
+		return sum, cmp.Or(t.ctx.Err(), err) // the log's reader ends with ctx, as if there were no more
+	}
 	t.both = func(out, outOthers func(rules.Verdict)) (backtest.Summary, error) {
-		return stretch.Both(t.opts, t.others, out, outOthers)
+		sum, err := stretch.Both(t.opts, t.others, out, outOthers)
+		return sum, cmp.Or(t.ctx.Err(), err)
 	}
 	return t.run(f.against != "")
 }

@@ -29,7 +29,7 @@ func (t *trial) tell() error {
 		}
 	})
 	if err != nil {
-		return t.failed(err)
+		return t.report(err)
 	}
 	var r report
 	if t.site != nil {
