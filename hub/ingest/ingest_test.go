@@ -147,7 +147,7 @@ func TestBadReadingsAreCountedAndHandled(t *testing.T) {
 	g.points(sparkplug.Data{Run: 7, First: 1, Points: []sparkplug.Point{
 		pt(16, now, math.NaN()), pt(16, now, 1), pt(16, now, math.Inf(-1)), pt(16, now, 6000), pt(18, now, 1),
 		pt(17, now, 20), pt(17, now, 21), pt(16, now-year, 1), pt(16, now+year, 1), pt(16, 0, 1),
-		{Alias: 16, Time: now, Value: math.NaN(), Quality: telemetry.Open}, pt(16, now, -1),
+		{Alias: 16, Time: now, Value: math.NaN(), Quality: telemetry.Open}, pt(16, now, -100),
 	}})
 	g.acked(7, 12)
 	if got, want := h.sequences(7), []uint64{2, 6, 7, 11}; !slices.Equal(got, want) {

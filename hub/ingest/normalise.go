@@ -74,6 +74,9 @@ func (t *target) point(at int64, value float64, q telemetry.Quality, w window) (
 	if !t.plain {
 		value = float64(value*t.scale) + t.offset // rounded twice, on every machine
 	}
+	if value < t.metric.Min && value >= t.metric.Min-t.metric.Drift {
+		value = t.metric.Min
+	}
 	p.Value = value
 	return p, t.metric.Check(value)
 }
