@@ -80,6 +80,7 @@ func (e *Engine) withdraw(v Verdict, reason string) {
 const (
 	chartMove  = 0.02   // of the value, or of 1 where that is more
 	chartRate  = 0.1    // likewise, of a rate a minute: noise moves those most
+	chartTrace = 0.25   // likewise, of a trace, which is mostly noise
 	chartRest  = 30_000 // ms
 	chartSpace = 1_000  // ms between two
 )

@@ -195,8 +195,12 @@ func (b *builder) detectors(d int) {
 
 // move is the change of a derived metric that is worth a point on a chart.
 func (b *builder) move(metric string) float64 {
-	if m, ok := b.cat.Lookup(metric); ok && strings.HasSuffix(string(m.Unit), "/min") {
+	m, _ := b.cat.Lookup(metric)
+	switch {
+	case strings.HasSuffix(string(m.Unit), "/min"):
 		return chartRate
+	case strings.HasSuffix(metric, ".trace"):
+		return chartTrace
 	}
 	return chartMove
 }

@@ -11,5 +11,5 @@ cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 out=$dir/table${json:+.json}
-log=$(DATA=$data EVAL=$out "${GO:-go}" test -count=1 -timeout 20m -run '^TestEval$' ./rules/detect 2>&1) || { echo "$log" >&2; exit 1; }
+log=$(DATA=$data EVAL=$out "${GO:-go}" test -count=1 -timeout 20m -p 1 -run '^TestEval$' ./rules/detect ./rules/backtest 2>&1) || { echo "$log" >&2; exit 1; }
 cat "$out"

@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"weishao.dev/weishao/internal/figures"
 	"weishao.dev/weishao/rules"
 	"weishao.dev/weishao/telemetry"
 	"weishao.dev/weishao/telemetry/readings"
@@ -174,5 +176,52 @@ func TestRealFires(t *testing.T) {
 		if y.early < 3 || y.roomsEarly*5 < y.rooms*4 {
 			t.Errorf("with noise %d: %d of 4 fires and %d of %d rooms were flagged in time, want 3, and 80 %%", seed, y.early, y.roomsEarly, y.rooms)
 		}
+	}
+}
+
+// TestEval adds the figures of fires to the table that `make eval` prints.
+func TestEval(t *testing.T) {
+	path := os.Getenv("EVAL")
+	if os.Getenv("DATA") == "" || path == "" {
+		t.Skip("a table of figures for people: make eval DATA=folder")
+	}
+	silent := func(string, ...any) {}
+	all := houses(t)
+	var whole fireTally
+	fewest, without := 1<<30, 1.0
+	for i := range all {
+		whole.add(&all[i], all[i].flags(t), silent)
+	}
+	for i := range all {
+		var rest fireTally
+		for k := range all {
+			if k != i {
+				rest.add(&all[k], all[k].flags(t), silent)
+			}
+		}
+		without = min(without, float64(rest.roomsEarly)/float64(rest.rooms))
+	}
+	for seed := range uint64(8) {
+		var y fireTally
+		for i := range all {
+			h := all[i].spoiled(seed, 0.015, 0.15, 0.1)
+			y.add(&h, h.flags(t), silent)
+		}
+		fewest = min(fewest, y.roomsEarly)
+	}
+	alarms := 0
+	for day := range int64(fireFreeDays) {
+		alarms += len(fireFree(t, day))
+	}
+	var r figures.Report
+	r.About("fire", "4 NIST TN 1455 fires")
+	r.Add("houses flagged no later than the first commercial alarm", float64(whole.early), "").AtLeast(3)
+	r.Add(fmt.Sprintf("of %d rooms, flagged no later than their median alarm", whole.rooms), 100*float64(whole.roomsEarly)/float64(whole.rooms), "%").AtLeast(60)
+	r.Add("the same, one fire left out, the worst of 4", 100*without, "%")
+	r.Add("the same with noise of 0.015 dB/m and 0.15 °C and offsets to 0.1 dB/m, the worst of 8 runs", 100*float64(fewest)/float64(whole.rooms), "%")
+	r.About("fire", "simulated dwellings of four rooms")
+	r.Add(fmt.Sprintf("raises of any rule in %d fire-free days", fireFreeDays), float64(alarms), "").AtMost(0)
+	if err := r.AddTo(path); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"weishao.dev/weishao/internal/figures"
 	"weishao.dev/weishao/internal/sim"
 )
 
@@ -108,13 +109,13 @@ func since(at []int64, start int64) (s []int64) {
 	return s
 }
 
-func evalSockets(t *testing.T, r *report) {
+func evalSockets(t *testing.T, r *figures.Report) {
 	for _, sp := range spoils {
 		on := "socket, as recorded"
 		if sp != (spoil{}) {
 			on = fmt.Sprintf("socket, +%g %%, %g W steps", 100*sp.relative, sp.step)
 		}
-		r.about("charging", on)
+		r.About("charging", on)
 		worst := int64(0)
 		for _, d := range measureSessions(t, sp) {
 			if d < 0 {
@@ -122,11 +123,11 @@ func evalSockets(t *testing.T, r *report) {
 			}
 			worst = max(worst, d)
 		}
-		r.add("2 sessions, the later flag", float64(worst), "s").most(180)
+		r.Add("2 sessions, the later flag", float64(worst), "s").AtMost(180)
 		flagged, total := measureAppliances(t, "corridor_socket", sp, 0.8)
-		r.add(fmt.Sprintf("appliance-days flagged of %d, corridor", total), float64(flagged), "").most(4)
+		r.Add(fmt.Sprintf("appliance-days flagged of %d, corridor", total), float64(flagged), "").AtMost(4)
 		flagged, total = measureAppliances(t, "dwelling_socket", sp, 0.7)
-		r.add(fmt.Sprintf("appliance-days flagged of %d, dwelling", total), float64(flagged), "").most(1)
+		r.Add(fmt.Sprintf("appliance-days flagged of %d, dwelling", total), float64(flagged), "").AtMost(1)
 	}
 	evalCalibration(t, r)
 }
@@ -134,25 +135,25 @@ func evalSockets(t *testing.T, r *report) {
 // evalCalibration compares what sockets' loads are called with what they are: in the
 // simulated population, on seeds that nothing was chosen by, and as measured, where
 // two days of 39 are a charger's instead of three of five.
-func evalCalibration(t *testing.T, r *report) {
+func evalCalibration(t *testing.T, r *figures.Report) {
 	list := socketPopulation("corridor_socket", seedsChecked, seedsDays, chargerDays)
 	n, soon := sessions(list)
-	r.about("charging", fmt.Sprintf("socket, %d simulated days", seedsDays))
-	r.add(fmt.Sprintf("of %d sessions, raised within 3 min", n), 100*float64(soon)/float64(n), "%").least(95)
+	r.About("charging", fmt.Sprintf("socket, %d simulated days", seedsDays))
+	r.Add(fmt.Sprintf("of %d sessions, raised within 3 min", n), 100*float64(soon)/float64(n), "%").AtLeast(95)
 	for _, called := range []float64{0.8, 0.9, 0.95} {
 		n, share := reached(list, called)
-		f := r.add(fmt.Sprintf("of %d loads called %g or more, chargers", n, called), 100*share, "%")
+		f := r.Add(fmt.Sprintf("of %d loads called %g or more, chargers", n, called), 100*share, "%")
 		if called == 0.9 {
-			f.least(90)
+			f.AtLeast(90)
 		}
 	}
-	r.add("expected calibration error, 3 min to 2 h after the start", atMoments(list).error(), "").most(0.1)
+	r.Add("expected calibration error, 3 min to 2 h after the start", atMoments(list).error(), "").AtMost(0.1)
 
 	measured := measuredLoads(t)
-	r.about("charging", "socket, measured days")
+	r.About("charging", "socket, measured days")
 	for _, called := range []float64{0.8, 0.9, 0.95} {
 		n, share := reached(measured, called)
-		r.add(fmt.Sprintf("of %d loads called %g or more, chargers", n, called), 100*share, "%")
+		r.Add(fmt.Sprintf("of %d loads called %g or more, chargers", n, called), 100*share, "%")
 	}
-	r.add(fmt.Sprintf("expected calibration error, %d loads", len(measured)), atPeaks(measured).error(), "")
+	r.Add(fmt.Sprintf("expected calibration error, %d loads", len(measured)), atPeaks(measured).error(), "")
 }

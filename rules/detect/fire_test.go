@@ -31,63 +31,6 @@ func TestHeatRespondsWithinEN54Windows(t *testing.T) {
 	}
 }
 
-// fireFree is one day of a room with a kitchen nearby: three meals, a shower and
-// incense, one after the other, on a day's swing of temperature, seen by a meter with an offset.
-func fireFree(seed int64, d Detector, step time.Duration) (critical, major int) {
-	smoke := sim.Sensor{Seed: uint64(seed), Noise: 0.015, Offset: sim.Between(5, seed, 0, 0.1), Drift: 0.01, Min: 0, Max: 20}
-	heat := sim.Sensor{Seed: uint64(seed) + 1e6, Noise: 0.15, Step: 0.1}
-	type event struct {
-		at   time.Duration
-		fume sim.Fume
-	}
-	hour := func(n int64, lo, hi float64) time.Duration {
-		return time.Duration(sim.Between(uint64(seed), n, lo, hi) * float64(time.Hour))
-	}
-	fast := sim.Cooking()
-	fast.Rise = 45 * time.Second
-	events := []event{{hour(1, 6, 8), sim.Cooking()}, {hour(2, 11, 13), sim.Cooking()}, {hour(3, 17, 19), fast}, {hour(4, 20.5, 22), sim.Steam()}, {hour(5, 14, 15.5), sim.Incense()}}
-	since := int64(0)
-	wasCritical, wasMajor := false, false
-	for at := time.Duration(0); at < 24*time.Hour; at += step {
-		s, h := 0.0, sim.RoomTemperature(24, at)
-		for _, e := range events {
-			s += e.fume.Obscuration(at - e.at)
-			h += e.fume.Heat(at - e.at)
-		}
-		ms := at.Milliseconds() + 1
-		d.Observe(fireInSmoke, ms, smoke.Read(at, s))
-		d.Observe(fireInHeat, ms, heat.Read(at, h))
-		l, _ := d.Output(2)
-		if l >= sure && !wasCritical {
-			critical++
-		}
-		wasCritical = l >= sure
-		rate, _ := d.Output(3)
-		if rise, _ := d.Output(0); rise <= smokeMajor && (rise <= smokeFront || rate <= smokeRate) {
-			since, wasMajor = 0, false
-		} else if since == 0 {
-			since = ms
-		} else if ms-since >= smokeHold && !wasMajor {
-			major, wasMajor = major+1, true
-		}
-	}
-	return critical, major
-}
-
-// Sixty fire-free days without a critical or major alarm.
-func TestFireFreeDaysAreQuiet(t *testing.T) {
-	critical, major := 0, 0
-	for day := range int64(60) {
-		for _, step := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second} {
-			c, m := fireFree(day, newFire("room_smoke", 0), step)
-			critical, major = critical+c, major+m
-		}
-	}
-	if critical > 0 || major > 0 {
-		t.Errorf("60 simulated fire-free days: %d critical, %d major alarms, want none", critical, major)
-	}
-}
-
 // Simulated fires are flagged: flaming ones within a minute of ignition, a
 // smouldering one before its smoke is dense.
 func TestSimulatedFires(t *testing.T) {
@@ -114,7 +57,7 @@ func TestSimulatedFires(t *testing.T) {
 				d.Observe(fireInCO, ms, c.fire.CO(max(at-clean, 0)))
 				l, _ := d.Output(2)
 				rise, _ := d.Output(0)
-				if l >= sure || rise > smokeMajor {
+				if l >= sure || rise > 0.3 { // dB/m, as the rule smoke says
 					flagged = at - clean
 				}
 			}
