@@ -153,6 +153,9 @@ func (r *Reader) valueOf(b []byte) (float64, *LineError) {
 	if !ok {
 		return 0, r.bad(telemetry.BadPayload, "value %s is not a decimal number like 12.5", quote(b))
 	}
+	if v < r.metric.Min && v >= r.metric.Min-r.metric.Drift {
+		return r.metric.Min, nil
+	}
 	bad := r.metric.Check(v)
 	switch bad {
 	case telemetry.BadNone:

@@ -156,7 +156,7 @@ func TestBadFiles(t *testing.T) {
 
 // A program that counts bad input needs its kind.
 func TestKinds(t *testing.T) {
-	r, err := NewReader("f.csv", strings.NewReader("time,device,metric,value\nx,d,co,1\n1,d,x,1\n1,d,co,nan\n1,d,co,inf\n1,d,co,-1\n1,d\n"), catalogue)
+	r, err := NewReader("f.csv", strings.NewReader("time,device,metric,value\nx,d,co,1\n1,d,x,1\n1,d,co,nan\n1,d,co,inf\n1,d,co,-100\n1,d\n"), catalogue)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +171,14 @@ func TestKinds(t *testing.T) {
 	want := []telemetry.Bad{telemetry.BadTime, telemetry.BadMetric, telemetry.BadNaN, telemetry.BadInfinity, telemetry.BadRange, telemetry.BadPayload}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("want -, got +:\n%s", d)
+	}
+}
+
+// A zero that has wandered is 0, as at a gateway.
+func TestAZeroThatWanders(t *testing.T) {
+	got, errs := read(t, "time,device,metric,value\n1,d,gas.ch4,-0.4\n")
+	if len(errs) > 0 || len(got) != 1 || got[0].Value != 0 || got[0].Quality != telemetry.Good {
+		t.Errorf("got %v, %v", got, errs)
 	}
 }
 
