@@ -117,8 +117,8 @@ func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
 // live is one life of the gateway. It returns the next one, or nil when the gateway
 // is to end.
 func (s *stage) live(all context.Context, a attempt) (*attempt, error) {
-	ctx, cancel := context.WithCancel(all)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(all)
+	defer cancel(nil)
 	p, err := s.build(a.pushed)
 	if err != nil {
 		return s.failed(a, err)
@@ -134,7 +134,7 @@ func (s *stage) live(all context.Context, a attempt) (*attempt, error) {
 		s.running.Store(g)
 		g.Report(s.version, s.problem)
 		if next = s.watch(running, g, p.watch, a); next != nil {
-			cancel()
+			cancel(actuator.ErrAnew)
 		}
 	}
 	err = p.run(ctx, s.log)

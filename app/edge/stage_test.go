@@ -94,3 +94,44 @@ func TestLatchOutlivesATrial(t *testing.T) {
 		t.Errorf("the valve's latch is %+v, its line %v", after.Latch(), r.board.level(1))
 	}
 }
+
+// A gateway that is made anew has not stopped: no valve closes, none that is shut opens.
+func TestNoFailSafeBetweenLives(t *testing.T) {
+	dir := t.TempDir()
+	r := newStaged(t, write(t, dir, "gateway.yaml", house+`
+  - {id: safe, kind: gas_valve, fail_safe: act, output: {gpio: {line: 5}}}
+  - {id: open, kind: gas_valve, fail_safe: rest, output: {gpio: {line: 6}}}
+`), 2*time.Second)
+	r.start(t)
+	known := func(p *parts, name string) *actuator.Actuator {
+		t.Helper()
+		a, err := p.watch.Actuator(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, name, func() bool { return a.Status().Known })
+		return a
+	}
+	known(r.next(t), "safe")
+	r.take("{}")
+	r.next(t) // as it is checked
+	trial := r.next(t)
+	known(trial, "safe")
+	known(trial, "open").Trip(actuator.Cause{Rule: "gas-leak", Device: "g/n/kitchen", At: time.Now().UnixMilli()})
+	r.board.want(t, 6, true)
+	r.log.find(t, `(configuration that was pushed is given up)`)
+	after := r.next(t)
+	known(after, "safe")
+	known(after, "open")
+	for {
+		select {
+		case m := <-r.board.moved:
+			if m.line == 5 || m.line == 6 {
+				t.Errorf("line %d became %v", m.line, m.level)
+			}
+			continue
+		default:
+		}
+		break
+	}
+}

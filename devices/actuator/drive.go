@@ -196,10 +196,14 @@ func (a *Actuator) carried(ctx context.Context, act bool, err error) {
 	a.note()
 }
 
+// ErrAnew is why a context ended, where the gateway does not stop but is made anew: its
+// next life goes on with what this one did, see Resume.
+var ErrAnew = errors.New("the gateway is made anew")
+
 // failSafe is what is done when the gateway stops.
 func (a *Actuator) failSafe(ctx context.Context) {
 	act := a.cfg.FailSafe.V == failAct
-	if !act && a.cfg.FailSafe.V != failRest {
+	if !act && a.cfg.FailSafe.V != failRest || errors.Is(context.Cause(ctx), ErrAnew) {
 		return
 	}
 	last, stop := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.pulse()+stopLimit)
