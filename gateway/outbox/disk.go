@@ -10,8 +10,8 @@ import (
 	"weishao.dev/weishao/telemetry/record"
 )
 
-// errStalled is a commit that the disk did not answer in time.
-var errStalled = errors.New("the disk did not answer a commit in time")
+// errStalled is an operation that the disk did not answer in time.
+var errStalled = errors.New("the disk did not answer in time")
 
 // storeInterval is how often committed positions are stored if nothing else has
 // to be: they save traffic after a restart and nothing more.
