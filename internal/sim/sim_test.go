@@ -121,3 +121,32 @@ func TestHouseLooksLikeOne(t *testing.T) {
 		}
 	}
 }
+
+// Every kind of appliance that a socket may carry comes up, draws something within
+// two days, and has a power factor and harmonics that there can be; any moment of a
+// day gives the same answer again.
+func TestSocketDays(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(600) {
+		d := DrawSocketDay(seed, seed%10 == 0)
+		if (d.Charger != nil) != (seed%10 == 0) {
+			t.Fatalf("day %d: %s", seed, d.Kind)
+		}
+		for at := time.Duration(0); at < 48*time.Hour; at += 97 * time.Second {
+			w := d.Watts(at)
+			f, h := d.Factor(w), d.Distortion(w)
+			if w < 0 || w > 3000 || f < 0 || f > 1 || h < 0 || h > 250 || w != d.Watts(at) {
+				t.Fatalf("day %d, %s, after %v: %g W at %g with %g %% of harmonics", seed, d.Kind, at, w, f, h)
+			}
+			seen[d.Kind] = seen[d.Kind] || w > 0
+		}
+	}
+	for _, k := range socketKinds() {
+		if !seen[k.name] {
+			t.Errorf("no %s that draws anything", k.name)
+		}
+	}
+	if len(seen) != len(socketKinds())+1 {
+		t.Errorf("%d kinds came up, want %d and the charger", len(seen), len(socketKinds()))
+	}
+}
