@@ -77,14 +77,15 @@ func (e *Engine) audit(open map[string]bool) error {
 		if c.gone || !c.consistent() {
 			return fmt.Errorf("cell %s is gone, or of another shape", c.key())
 		}
-		for i, p := range c.cur.Phases {
-			n := len(c.said[i])
-			if held := n > 0 && c.said[i][n-1].Cleared == 0; held != (p.Stage >= active) {
+		for i := range c.insts {
+			p := c.cur.phase(i)
+			said := c.saidOf(i)
+			if held := over(said) < len(said); held != (p.Stage >= active) {
 				return fmt.Errorf("cell %s, rule %s: at stage %d, and said to hold %v", c.key(), c.insts[i].rule.Name, p.Stage, held)
 			}
 		}
 		for i := 1; i < len(c.tail) && c.drain == nil; i++ {
-			if c.tail[i].before(c.tail[i-1].T, c.tail[i-1].Slot) {
+			if compare(c.tail[i], c.tail[i-1]) < 0 {
 				return fmt.Errorf("cell %s: the tail is not in order", c.key())
 			}
 		}

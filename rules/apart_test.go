@@ -80,7 +80,7 @@ func TestApartUnknown(t *testing.T) {
 	w.want()
 	in := w.e.byID["g/n/a"].cell.insts[0]
 	c := w.e.byID["g/n/a"].cell
-	if got := in.when.truth(&moment{c.cur, t0 + 12_000, c}); got != lang.Unknown {
+	if got := in.when.truth(&moment{&c.cur, t0 + 12_000, c}); got != lang.Unknown {
 		t.Errorf("one known of two: %v, want unknown", got)
 	}
 	// One alone is apart from nobody: the rule costs its readings nothing.

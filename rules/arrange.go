@@ -38,10 +38,11 @@ func (e *Engine) arrange(zones ...string) {
 		e.pack.neighbours(made[first:])
 	}
 	e.carry(old, made)
-	e.cells = append(e.cells, made...)
 	for _, c := range made {
+		e.add(c)
+		c.ticks = e.ticks
 		for i, d := range c.devices {
-			d.cell, d.nth, d.placed = c, i, d.place
+			d.cell, d.nth, d.placed = c, int32(i), d.place
 		}
 	}
 }

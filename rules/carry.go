@@ -14,6 +14,9 @@ type nameKey struct{ dev, name string }
 // device is gone is cleared. An outage whose readings are still coming in goes on;
 // one that is being evaluated is left to history.
 func (e *Engine) carry(old, made []*cell) {
+	for _, c := range old {
+		e.setClock(c)
+	}
 	l := legacyOf(old)
 	for _, c := range made {
 		l.give(c)
@@ -24,8 +27,8 @@ func (e *Engine) carry(old, made []*cell) {
 			if f, left := l.insts[c.instKey(r, c.devices[0].placed)]; !left || f.c != c {
 				continue
 			}
-			if n := len(c.said[i]); n > 0 && c.said[i][n-1].Cleared == 0 {
-				e.withdraw(c.said[i][n-1].V, "the rules or the site have changed")
+			if said := c.saidOf(i); over(said) < len(said) {
+				e.withdraw(c.last(i).V, "the rules or the site have changed")
 			}
 		}
 		e.aside -= c.kept()
@@ -42,9 +45,21 @@ func (e *Engine) carry(old, made []*cell) {
 func (e *Engine) live() []*cell {
 	if e.gone {
 		e.gone = false
-		e.cells = slices.DeleteFunc(e.cells, func(c *cell) bool { return c.gone })
+		all := e.cells
+		e.cells, e.due = e.cells[:0], e.due[:0]
+		for _, c := range all {
+			if !c.gone {
+				e.add(c)
+			}
+		}
+		clear(all[len(e.cells):])
 	}
 	return e.cells
+}
+
+func (e *Engine) add(c *cell) {
+	c.no = int32(len(e.cells))
+	e.cells, e.due = append(e.cells, c), append(e.due, 0)
 }
 
 // legacy is what old cells leave to new ones, by name.
@@ -78,23 +93,22 @@ func legacyOf(old []*cell) *legacy {
 // its devices come from are in one.
 func (l *legacy) give(c *cell) {
 	out := c.outages()
-	c.cur = l.state(c, func(o *cell) *state { return o.cur })
+	c.cur = *l.state(c, func(o *cell) *state { return &o.cur })
 	before := l.state(c, func(o *cell) *state {
 		if slices.Contains(out, o) {
-			return o.base.s
+			return o.base
 		}
-		return o.cur
+		return &o.cur
 	})
-	c.thin = make([]thinned, len(c.slots))
-	c.said = make([][]span, len(c.insts))
+	c.thin = make([]thinned, c.derived)
 	for i, r := range c.insts {
 		f, ok := l.of(c, r)
 		if !ok {
 			continue
 		}
-		for _, sp := range f.c.said[f.i] {
+		for _, sp := range f.c.saidOf(f.i) {
 			if sp.Cleared == 0 || slices.Contains(out, f.c) {
-				c.said[i] = append(c.said[i], sp)
+				c.record(i, sp)
 			}
 		}
 		delete(l.insts, c.instKey(r, c.devices[0].place))
@@ -138,7 +152,7 @@ func (l *legacy) state(c *cell, pick func(*cell) *state) *state {
 	}
 	for i, r := range c.insts {
 		if f, ok := l.of(c, r); ok {
-			s.Phases[i] = pick(f.c).Phases[f.i]
+			c.setPhase(s, i, pick(f.c).phase(f.i))
 		}
 	}
 	s.LastSlot = int32(len(c.slots)) // whatever came at LastT has been seen
@@ -169,9 +183,8 @@ func (c *cell) goOn(before *state, out []*cell) {
 	}
 	take := func(to []point, o *cell, points []point) []point {
 		for _, p := range points {
-			if slot, ok := slots[o.slotKey(int(p.Slot))]; ok {
-				p.Slot = slot
-				to = append(to, p)
+			if slot, ok := slots[o.slotKey(int(p.slot()))]; ok {
+				to = append(to, p.at(p.time(), slot))
 			}
 		}
 		return to
@@ -187,8 +200,8 @@ func (c *cell) goOn(before *state, out []*cell) {
 		c.tail = take(c.tail, o, o.tail)
 	}
 	sortPoints(c.tail)
-	c.base = checkpoint{s: before, marks: make([]int, len(c.insts))}
-	c.mid.take(c)
+	c.base = before
+	c.take()
 }
 
 func (c *cell) slotKey(i int) nameKey { return nameKey{c.device(int32(i)).id, c.slots[i].metric} }
@@ -213,7 +226,7 @@ func (c *cell) instKey(in *instance, place string) nameKey {
 
 // fresh is a state in which nothing is known.
 func (c *cell) fresh() *state {
-	s := &state{Vals: make([]value, len(c.slots)), Wins: make([]window, len(c.wins)), Phases: make([]phase, len(c.insts)), Dets: make([]detect.Detector, len(c.dets))}
+	s := &state{Vals: make([]value, len(c.slots)), Wins: make([]window, len(c.wins)), Dets: make([]detect.Detector, len(c.dets))}
 	for i, d := range c.dets {
 		s.Dets[i] = d.kind.New(d.placement, d.rating)
 	}

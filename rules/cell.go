@@ -6,20 +6,23 @@ package rules
 type cell struct {
 	*layout
 	devices []*device // of one place, by name
-	zone    []*cell   // of its zone; nil where nothing is asked of other places
+	zone    *zone     // nil where nothing is asked of other places, nor of this one
 	kind    byte      // what it is the cell of: one of the constants below
 	gone    bool      // another has taken its place
+	no      int32     // of all cells
 
-	cur   *state
-	said  [][]span // by instance: what has been raised since base, oldest first
-	base  checkpoint
-	mid   checkpoint // a younger one, or none (state nil)
-	tail  []point    // readings since base, in order
-	clock int64      // event time that ticks have brought the cell to
-	heard int64      // listening time when the newest reading came
-	late  int        // live readings in a row that were before base
-	drain *drain     // while a gateway brings what it stored in an outage
-	thin  []thinned  // by derived slot: what the charts have been given
+	cur   state
+	heard int64       // listening time when the newest reading came
+	clock int64       // event time that ticks have brought the cell to, see setClock
+	ticks uint64      // of the engine, that the clock knows of
+	tail  []point     // readings since base, in order
+	half  int32       // of the tail: where base will be next; 0: not yet known, or mid is there
+	late  int32       // live readings in a row that were before base
+	base  *state      // the checkpoint: nothing before it changes any more
+	mid   *checkpoint // a younger one; nil: none
+	said  [][]span    // by instance: what has been raised since base; nil: nothing
+	thin  []thinned   // by derived slot, as numbered in it: what the charts have been given
+	drain *drain      // while a gateway brings what it stored in an outage
 }
 
 // What a cell can be the cell of.
@@ -40,17 +43,6 @@ func (c *cell) key() string {
 // device is the one that a slot is a metric of.
 func (c *cell) device(slot int32) *device { return c.devices[c.slots[slot].dev] }
 
-// point is one reading of a slot.
-type point struct {
-	T    int64
-	V    float64
-	Slot int32
-	Q    uint8 // telemetry.Quality
-}
-
-// before is the order of readings: by time, and at one time by slot.
-func (p point) before(t int64, slot int32) bool { return p.T < t || p.T == t && p.Slot < slot }
-
 // span is an interval that has been raised.
 type span struct {
 	Cleared int64 // event time since which it holds no longer; 0: it still does
@@ -66,25 +58,26 @@ type observer interface {
 
 // step takes a reading: first what time alone changes up to it, then itself.
 func (c *cell) step(s *state, p point, o observer) {
-	c.advance(s, p.T, o)
-	s.LastT, s.LastSlot = p.T, p.Slot
-	sl, v := &c.slots[p.Slot], &s.Vals[p.Slot]
-	if fault(p.Q) {
-		v.Known = false
+	t, at := p.time(), p.slot()
+	c.advance(s, t, o)
+	s.LastT, s.LastSlot = t, at
+	sl, v := &c.slots[at], &s.Vals[at]
+	if p.fault() {
+		v.lose()
 		for _, f := range sl.feeds {
-			s.Dets[f.det].Gap(f.input, p.T)
+			s.Dets[f.det].Gap(f.input, t)
 		}
 	} else {
-		v.set(p.T, p.V, c.devices[sl.dev].limit)
+		v.set(t, p.V, c.devices[sl.dev].limit)
 		for _, f := range sl.feeds {
-			s.Dets[f.det].Observe(f.input, p.T, p.V)
+			s.Dets[f.det].Observe(f.input, t, p.V)
 		}
 		for _, w := range sl.wins {
-			s.Wins[w].add(c.wins[w], p.T, p.V)
+			s.Wins[w].add(c.wins[w], t, p.V)
 		}
 		s.Next = min(s.Next, v.Until)
 	}
-	m := moment{s, p.T, c}
+	m := moment{s, t, c}
 	for _, f := range sl.feeds {
 		c.publish(&m, f.det)
 	}
@@ -92,7 +85,7 @@ func (c *cell) step(s *state, p point, o observer) {
 		c.evaluate(&m, i, o)
 	}
 	for _, f := range sl.feeds {
-		o.derived(c, s, f.det, p.T)
+		o.derived(c, s, f.det, t)
 	}
 }
 
@@ -103,7 +96,7 @@ func (c *cell) publish(m *moment, det int) {
 		x, ok := live.Output(i)
 		v := &m.s.Vals[slot]
 		if !ok {
-			v.Known = false
+			v.lose()
 			continue
 		}
 		v.set(m.t, x, 0)
@@ -117,8 +110,9 @@ func (c *cell) publish(m *moment, det int) {
 }
 
 func (c *cell) evaluate(m *moment, i int, o observer) {
-	r, p := c.insts[i], &m.s.Phases[i]
+	r, p := c.insts[i], m.s.phase(i)
 	change, since := p.evaluate(r, m)
+	c.setPhase(m.s, i, p)
 	switch change {
 	case raised:
 		o.raised(c, m.s, i, m.t)
@@ -154,7 +148,7 @@ func (c *cell) advance(s *state, t int64, o observer) {
 func (c *cell) due(s *state) int64 {
 	next := never
 	for i := range s.Vals {
-		if v := &s.Vals[i]; v.Known && c.slots[i].det < 0 {
+		if v := &s.Vals[i]; v.known() && c.slots[i].det < 0 {
 			next = min(next, v.Until)
 		}
 	}
@@ -163,15 +157,15 @@ func (c *cell) due(s *state) int64 {
 			next = min(next, max(w, s.LastT))
 		}
 	}
-	for i := range s.Phases {
-		r := c.insts[i]
-		if due := s.Phases[i].due(r.rule); due != 0 {
+	for i, r := range c.insts {
+		p := s.phase(i)
+		if due := p.due(r.rule); due != 0 {
 			next = min(next, due)
 		}
 		if r.timed {
 			next = min(next, nextSecond(max(s.Fired, s.LastT)))
 		}
-		for _, hazard := range r.rule.others() {
+		for _, hazard := range r.others {
 			next = min(next, c.turn(Hazard(hazard), max(s.Fired, s.LastT)))
 		}
 	}
@@ -184,8 +178,8 @@ func (c *cell) fire(s *state, t int64, o observer) {
 	m := moment{s, t, c}
 	for i := range s.Vals {
 		v := &s.Vals[i]
-		if sl := &c.slots[i]; v.Known && sl.det < 0 && v.Until <= t {
-			v.Known = false
+		if sl := &c.slots[i]; v.known() && sl.det < 0 && v.Until <= t {
+			v.lose()
 			for _, f := range sl.feeds {
 				s.Dets[f.det].Gap(f.input, t)
 			}

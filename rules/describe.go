@@ -33,7 +33,7 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 		d = c.devices[0]
 	}
 	v.Place, v.Zone, v.Device = d.place, d.zone, d.id
-	if in.likelihood >= 0 && s.Vals[in.likelihood].Known {
+	if in.likelihood >= 0 && s.Vals[in.likelihood].known() {
 		v.Likelihood, v.Likely = s.Vals[in.likelihood].V, c.slots[in.likelihood].metric
 	}
 	if ok && c.slots[slot].det >= 0 {
@@ -41,12 +41,12 @@ func (e *Engine) describe(c *cell, s *state, i int, t int64) Verdict {
 	}
 	for k := len(e.recent) - 1; k >= 0 && len(v.Evidence) < maxEvidence; k-- {
 		p := e.recent[k]
-		if p.T > t || !slices.Contains(in.evidence, int(p.Slot)) {
+		if p.time() > t || !slices.Contains(in.evidence, int(p.slot())) {
 			continue
 		}
-		sl := &c.slots[p.Slot]
-		ev := Evidence{Device: c.devices[sl.dev].id, Metric: sl.metric, Time: p.T, Value: p.V}
-		if q := telemetry.Quality(p.Q); q != telemetry.Good {
+		sl := &c.slots[p.slot()]
+		ev := Evidence{Device: c.devices[sl.dev].id, Metric: sl.metric, Time: p.time(), Value: p.V}
+		if q := p.quality(); q != telemetry.Good {
 			ev.Quality = q.String()
 		}
 		v.Evidence = append(v.Evidence, ev)
@@ -87,24 +87,23 @@ const (
 
 // thinned is what the charts have been given of a derived slot.
 type thinned struct {
-	t     int64
-	v     float64
-	known bool
+	t int64 // 0: nothing, or that it is not known
+	v float64
 }
 
 func (e *Engine) chart(c *cell, thin []thinned, s *state, det int, t int64) {
 	for _, slot := range c.dets[det].outs {
-		v, last := &s.Vals[slot], &thin[slot]
-		if !v.Known {
-			last.known = false
+		v, last := &s.Vals[slot], &thin[c.slots[slot].nth]
+		if !v.known() {
+			last.t = 0
 			continue
 		}
 		since := t - last.t
 		moved := math.Abs(v.V-last.v) >= c.slots[slot].move*max(1, math.Abs(last.v))
-		if last.known && (since < chartSpace && !crossing(last.v, v.V) || !moved && since < chartRest) {
+		if last.t != 0 && (since < chartSpace && !crossing(last.v, v.V) || !moved && since < chartRest) {
 			continue
 		}
-		*last = thinned{t, v.V, true}
+		*last = thinned{t, v.V}
 		e.out.Derived(DerivedSample{Device: c.devices[c.dets[det].dev].id, Point: telemetry.Point{Metric: c.slots[slot].metric, Time: t, Value: v.V}})
 	}
 }

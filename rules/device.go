@@ -9,31 +9,33 @@ import (
 // commit, a message and a log record may take, and then some.
 const silenceGrace = 6_000 // ms
 
-// device is what the engine knows of one device.
+// device is what the engine knows of one device. What every reading asks for stands
+// first, side by side.
 type device struct {
+	cell    *cell
+	node    *gateway
+	kit     *kit     // its metrics
+	heard   int64    // listening time of its last reading
+	heardAt int64    // arrival of it, or of what made the device known
+	limit   int64    // ms of silence after which nothing is known
+	silent  *Verdict // the raise that holds; nil: none
+	behind  int64    // listening time since when its cell has found it too late; 0: it has not
+
+	bad    []failing // metrics that are in fault now
+	faulty *Verdict
+	good   int64 // listening time since when no metric is in fault, while faulty
+	nth    int32 // of the cell's devices
+	no     int32 // of all devices
+
 	id        string
-	node      *gateway
 	announced string // placement of its birth certificate
 	interval  int64  // ms; that of the site, or announced, or the default
 	stated    int64  // ms; as announced
-	kit       *kit   // its metrics
 
 	place, zone, placement string
 	rating                 float64 // of its circuit in A; 0: not told
 	listed                 string  // the zone whose list it is in
-	limit                  int64   // ms of silence after which nothing is known
-
-	cell   *cell
-	nth    int    // of the cell's devices
-	placed string // the place for which the cell was made
-
-	heard   int64     // listening time of its last reading
-	heardAt int64     // arrival of it, or of what made the device known
-	behind  int64     // listening time since when its cell has found it too late; 0: it has not
-	silent  *Verdict  // the raise that holds; nil: none
-	bad     []failing // metrics that are in fault now
-	faulty  *Verdict
-	good    int64 // listening time since when no metric is in fault, while faulty
+	placed                 string  // the place for which the cell was made
 }
 
 // failing is one metric in fault.
@@ -57,8 +59,6 @@ type gateway struct {
 	forkAt  int64 // listening time of the last contradiction
 	stored  bool  // it is bringing readings of an outage
 }
-
-func fault(q uint8) bool { return telemetry.Quality(q).Fault() }
 
 // slotOf is the slot of a metric; known is false for one that the device has not
 // been seen with.

@@ -1,9 +1,7 @@
 package rules
 
 import (
-	"cmp"
 	"slices"
-	"sort"
 )
 
 // Bounds of the evaluation of an outage.
@@ -49,9 +47,9 @@ func (e *Engine) fork(c *cell, node string) {
 // goBack makes the state at the last reading the base: that before ticks found the
 // device silent, as if nothing had come after.
 func (e *Engine) goBack(c *cell) {
-	from := &c.mid
-	if from.s == nil {
-		from = &c.base
+	from := checkpoint{s: c.base, marks: c.keptFor()}
+	if c.mid != nil {
+		from = *c.mid
 	}
 	s := from.s.clone()
 	s.Next = 0
@@ -62,17 +60,18 @@ func (e *Engine) goBack(c *cell) {
 		c.step(s, c.tail[i], f)
 	}
 	for i, spans := range f.spans {
-		over := from.marks[i]
+		past := from.mark(i)
 		for _, sp := range spans {
 			if sp.Cleared != 0 {
-				over++
+				past++
 			}
 		}
-		c.said[i] = append(c.said[i][:0], c.said[i][over:]...)
+		c.forget(i, 0, past)
 	}
 	c.tail = c.tail[:0]
-	c.base = checkpoint{s: s, marks: make([]int, len(c.insts))}
-	c.mid.take(c)
+	c.base = s
+	clear(c.keptFor())
+	c.take()
 }
 
 // setAside keeps a reading of an outage until all of them are there.
@@ -89,11 +88,10 @@ func (e *Engine) setAside(c *cell, p point) {
 // without it: the outage was given up, or nobody knew of it. It must not be taken
 // for a clock that was set back, nor have hours evaluated again.
 func (c *cell) past(p point) bool {
-	s := c.cur
-	if !p.before(s.LastT, s.LastSlot) && p.T >= s.Fired {
+	if !c.cur.passed(p) {
 		return false
 	}
-	return p.T < s.LastT-Lateness || !c.mid.covers(p) && !c.base.covers(p)
+	return p.time() < c.cur.LastT-Lateness || c.base.passed(p) && (c.mid == nil || c.mid.s.passed(p))
 }
 
 // belongs puts a reading that is older than what is live into the outage that is
@@ -105,11 +103,7 @@ func (e *Engine) belongs(c *cell, p point) {
 		c.insert(p, 0)
 		return
 	}
-	at := d.at + sort.Search(len(d.backlog)-d.at, func(i int) bool {
-		q := d.backlog[d.at+i]
-		return p.before(q.T, q.Slot)
-	})
-	d.backlog = slices.Insert(d.backlog, at, p)
+	d.backlog = slices.Insert(d.backlog, d.at+p.place(d.backlog[d.at:]), p)
 }
 
 // endDrain gives an outage up: what came and comes of it is history only.
@@ -136,7 +130,7 @@ func (e *Engine) drained(g *gateway) {
 		}
 		if len(c.drain.backlog) == 0 {
 			e.aside -= c.kept()
-			c.drain, c.mid.s = nil, nil
+			c.drain, c.mid = nil, nil
 			continue
 		}
 		e.startJob(c)
@@ -149,19 +143,13 @@ func (e *Engine) startJob(c *cell) {
 	d.backlog = append(d.backlog, c.tail...)
 	sortPoints(d.backlog)
 	c.tail = c.tail[:0]
-	c.mid.take(c)
+	c.take()
 	d.running = true
-	c.base.s.Next = 0
+	c.base.Next = 0
 	e.recent = nil
-	d.found = e.collector(c, c.base.s)
-	d.found.thin = make([]thinned, len(c.slots))
+	d.found = e.collector(c, c.base)
+	d.found.thin = make([]thinned, c.derived)
 	e.jobs = append(e.jobs, c)
-}
-
-func sortPoints(list []point) {
-	slices.SortStableFunc(list, func(a, b point) int {
-		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Slot, b.Slot))
-	})
 }
 
 // runJobs goes on with the outages that are complete, by one slice.
@@ -174,12 +162,12 @@ func (e *Engine) runJobs() {
 // runJob evaluates at most so many readings of an outage and says how many. At the
 // end the outcome becomes the present, and what it adds to what was said is said.
 func (e *Engine) runJob(c *cell, most int) int {
-	d, s := c.drain, c.base.s
+	d, s := c.drain, c.base
 	end := min(d.at+most, len(d.backlog))
 	done := end - d.at
 	for ; d.at < end; d.at++ {
 		p := d.backlog[d.at]
-		if p.before(s.LastT, s.LastSlot) || p.T < s.Fired {
+		if s.passed(p) {
 			continue
 		}
 		e.recent = d.backlog[:d.at+1]
@@ -189,18 +177,19 @@ func (e *Engine) runJob(c *cell, most int) int {
 		return done
 	}
 	for i, p := range c.tail {
-		if !p.before(s.LastT, s.LastSlot) && p.T >= s.Fired {
+		if !s.passed(p) {
 			e.recent = c.tail[:i+1]
 			c.step(s, p, d.found)
 		}
 	}
 	e.jobs = slices.DeleteFunc(e.jobs, func(j *cell) bool { return j == c })
+	e.setClock(c)
 	c.advance(s, c.clock, d.found)
-	marks := slices.Clone(c.base.marks)
 	c.cur.copyFrom(s)
+	e.schedule(c)
 	e.aside -= c.kept()
 	c.drain = nil
-	e.reconcile(c, d.found, marks)
+	e.reconcile(c, d.found, checkpoint{marks: c.keptFor()})
 	c.mark()
 	return done + len(c.tail) + 1
 }

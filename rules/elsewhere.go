@@ -36,15 +36,33 @@ func (r *Rule) others() []string {
 	return append(slices.Clip(r.When.Others), r.Clear.Others...)
 }
 
-// neighbours makes the cells of a zone known to each other, if there is a rule that
-// asks other places and there are any.
-func (p *Pack) neighbours(zone []*cell) {
-	if len(zone) < 2 || zone[0].place() == zone[len(zone)-1].place() {
+// zone is what a cell knows of the others of its zone.
+type zone struct {
+	cells []*cell // of the zone, itself too
+	kept  []int   // by instance: intervals from before the cell's checkpoint that are kept for the others
+}
+
+// keptFor is what a checkpoint has of what was said: nothing, but for other places.
+func (c *cell) keptFor() []int {
+	if c.zone == nil {
+		return nil
+	}
+	return c.zone.kept
+}
+
+// neighbours makes the cells of a zone that ask other places, or are asked, know the
+// others, if there are any.
+func (p *Pack) neighbours(cells []*cell) {
+	if len(cells) < 2 || cells[0].place() == cells[len(cells)-1].place() {
 		return
 	}
-	if slices.ContainsFunc(p.Rules, func(r *Rule) bool { return len(r.others()) > 0 }) {
-		for _, c := range zone {
-			c.zone = zone
+	var asked []string
+	for _, r := range p.Rules {
+		asked = append(asked, r.others()...)
+	}
+	for _, c := range cells {
+		if slices.ContainsFunc(c.insts, func(in *instance) bool { return len(in.others) > 0 || slices.Contains(asked, string(in.rule.Hazard)) }) {
+			c.zone = &zone{cells: cells, kept: make([]int, len(c.insts))}
 		}
 	}
 }
@@ -56,13 +74,16 @@ func (c *cell) place() string { return c.devices[0].place }
 // the end of one that is still open is never.
 func (c *cell) elsewhere(hazard Hazard) iter.Seq2[int64, int64] {
 	return func(yield func(from, until int64) bool) {
-		for _, other := range c.zone {
+		if c.zone == nil {
+			return
+		}
+		for _, other := range c.zone.cells {
 			if other.place() == c.place() {
 				continue
 			}
 			for i, said := range other.said {
 				r := other.insts[i].rule
-				if len(said) == 0 || r.Hazard != hazard || len(r.others()) > 0 {
+				if len(said) == 0 || r.Hazard != hazard || len(other.insts[i].others) > 0 {
 					continue
 				}
 				for _, sp := range said {
@@ -92,7 +113,7 @@ func (c *cell) forgotten(i, n int) int {
 		return n
 	}
 	old := 0
-	for old < n && c.said[i][old].ends(c.insts[i].rule) < c.base.s.LastT-2*Lateness {
+	for old < n && c.saidOf(i)[old].ends(c.insts[i].rule) < c.base.LastT-2*Lateness {
 		old++
 	}
 	return old
@@ -124,8 +145,8 @@ func (c *cell) turn(hazard Hazard, t int64) int64 {
 
 // tell notes that what is said of an instance has changed from a time on.
 func (e *Engine) tell(c *cell, i int, from int64) {
-	if r := c.insts[i].rule; c.zone != nil && len(r.others()) == 0 {
-		e.told = append(e.told, news{c, r.Hazard, from})
+	if in := c.insts[i]; c.zone != nil && len(in.others) == 0 {
+		e.told = append(e.told, news{c, in.rule.Hazard, from})
 	}
 }
 
@@ -133,7 +154,7 @@ func (e *Engine) tell(c *cell, i int, from int64) {
 func (e *Engine) spread() {
 	for i := 0; i < len(e.told); i++ {
 		n := e.told[i]
-		for _, c := range n.c.zone {
+		for _, c := range n.c.zone.cells {
 			if !c.gone && c.place() != n.c.place() && c.asks(n.hazard) {
 				e.lookAgain(c, n.from)
 			}
@@ -143,7 +164,7 @@ func (e *Engine) spread() {
 }
 
 func (c *cell) asks(hazard Hazard) bool {
-	return slices.ContainsFunc(c.insts, func(in *instance) bool { return slices.Contains(in.rule.others(), string(hazard)) })
+	return slices.ContainsFunc(c.insts, func(in *instance) bool { return slices.Contains(in.others, string(hazard)) })
 }
 
 // lookAgain evaluates a cell again from a time on that it has passed, or else then. It
@@ -152,11 +173,12 @@ func (c *cell) asks(hazard Hazard) bool {
 func (e *Engine) lookAgain(c *cell, t int64) {
 	if t > max(c.cur.LastT, c.cur.Fired) {
 		c.cur.Next = min(c.cur.Next, t)
+		e.schedule(c)
 		return
 	}
-	from := &c.mid
-	if c.drain == nil && (from.s == nil || t <= max(from.s.LastT, from.s.Fired)) {
-		from = &c.base
+	from := checkpoint{s: c.base, marks: c.zone.kept}
+	if c.mid != nil && (c.drain != nil || t > max(c.mid.s.LastT, c.mid.s.Fired)) {
+		from = *c.mid
 	}
 	e.again(c, from)
 }

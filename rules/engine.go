@@ -28,9 +28,11 @@ type Engine struct {
 	byID  map[string]*device
 	nodes map[string]*gateway
 	order []*device  // as they came to be known
+	watch []int64    // by device in order: no tick need look at it before that listening time
 	gates []*gateway // likewise
 	zones map[string][]*device
 	cells []*cell
+	due   []int64 // by cell: likewise
 	kits  map[string]*kit
 
 	layouts map[string]*layout // of the site and the rules in effect
@@ -42,11 +44,15 @@ type Engine struct {
 	pos     uint64
 	arrival int64
 	listen  int64 // ms for which the hub has been listening
+	ticked  int64 // listening time of the last tick
+	ticks   uint64
 	index   int
 	out     Output
 	recent  []point  // readings of the cell at hand, up to the one at hand
 	queued  []queued // readings of this record for cells of several devices
 	told    []news   // of raises that other cells of the zone have still to hear
+	next    [ahead]*device
+	touched int64 // only so that looking ahead is not for nothing
 }
 
 // away is how far apart two records are, in ms, when the hub was not there to
@@ -80,10 +86,16 @@ func (e *Engine) Apply(rec *record.Record, out Output) error {
 	e.out, e.pos, e.index = out, rec.Seq, 0
 	e.pass(rec.Arrival)
 	var failed error
-	for _, entry := range rec.Entries {
-		if _, more := entry.(*record.Readings); !more {
-			e.inOrder()
+	for i, entry := range rec.Entries {
+		if i%ahead == 0 {
+			e.lookAhead(rec.Entries[i:min(i+ahead, len(rec.Entries))])
 		}
+		if x, ok := entry.(*record.Readings); ok {
+			e.readings(x, e.next[i%ahead])
+			continue
+		}
+		clear(e.next[:]) // devices may come and go
+		e.inOrder()
 		if err := e.entry(entry); err != nil && failed == nil {
 			failed = err
 		}
@@ -124,8 +136,6 @@ func (e *Engine) resume() {
 
 func (e *Engine) entry(entry record.Entry) error {
 	switch x := entry.(type) {
-	case *record.Readings:
-		e.readings(x)
 	case *record.Tick:
 		e.tick()
 	case *record.Resumed:
@@ -148,8 +158,11 @@ func (e *Engine) entry(entry record.Entry) error {
 	return nil
 }
 
-func (e *Engine) readings(x *record.Readings) {
-	d := e.device(x.Device)
+// readings takes those of a device, which is nil where it has not been looked up.
+func (e *Engine) readings(x *record.Readings, d *device) {
+	if d == nil {
+		d = e.device(x.Device)
+	}
 	e.hear(d)
 	if x.Backlog {
 		e.inOrder()
@@ -162,18 +175,22 @@ func (e *Engine) readings(x *record.Readings) {
 			e.inOrder()
 			e.learn(d, p.Metric)
 			d.settleIn(e.site)
+			e.look(d)
 			e.resettle(d)
 			slot, _ = d.slotOf(p.Metric)
 			aside = aside && d.cell.drain != nil
 		}
 		if !x.Backlog {
-			d.judge(p, e.listen, e.arrival)
+			if d.judge(p, e.listen, e.arrival) {
+				e.look(d)
+			}
 		}
 		if slot < 0 || p.Quality == telemetry.Warmup {
 			continue
 		}
-		q := point{T: p.Time, V: p.Value, Slot: int32(slot), Q: uint8(p.Quality)}
+		q, ok := pointOf(int32(slot), p)
 		switch {
+		case !ok:
 		case aside && d.cell.drain != nil:
 			e.setAside(d.cell, q)
 		case x.Backlog && d.cell.past(q): // history only
@@ -195,7 +212,7 @@ type queued struct {
 // inOrder takes the readings that wait.
 func (e *Engine) inOrder() {
 	slices.SortStableFunc(e.queued, func(a, b queued) int {
-		return cmp.Or(cmp.Compare(a.p.T, b.p.T), cmp.Compare(a.p.Slot, b.p.Slot))
+		return compare(a.p, b.p)
 	})
 	for _, q := range e.queued {
 		e.observe(q.c, q.p)
@@ -210,12 +227,18 @@ func (e *Engine) device(id string) *device {
 		d = &device{id: id, node: e.nodeOf(id), heard: e.listen, heardAt: e.arrival, kit: &noKit}
 		d.node.devices = append(d.node.devices, d)
 		e.byID[id] = d
-		e.order = append(e.order, d)
+		e.enlist(d)
 		d.settleIn(e.site)
 		e.list(d)
 		e.arrange(d.zone)
 	}
 	return d
+}
+
+// enlist adds a device to those that ticks watch.
+func (e *Engine) enlist(d *device) {
+	d.no = int32(len(e.order))
+	e.order, e.watch = append(e.order, d), append(e.watch, 0)
 }
 
 func (e *Engine) nodeOf(device string) *gateway { return e.gateway(telemetry.NodeOf(device)) }
@@ -251,6 +274,7 @@ func (e *Engine) list(d *device) {
 func (e *Engine) deviceBirth(x *record.DeviceBirth) {
 	isNew := e.byID[x.Device] == nil
 	d := e.device(x.Device)
+	e.look(d)
 	d.heard = max(d.heard, e.listen)
 	d.lose(x.Metrics, e.listen)
 	news := e.learn(d, x.Metrics...)
@@ -317,6 +341,7 @@ func (e *Engine) resite() {
 	e.layouts = map[string]*layout{}
 	for _, d := range e.order {
 		d.settleIn(e.site)
+		e.look(d)
 		e.list(d)
 	}
 	e.arrange(slices.Sorted(maps.Keys(e.zones))...)
@@ -326,9 +351,9 @@ func (e *Engine) resite() {
 func (e *Engine) Active() []Verdict {
 	var list []Verdict
 	for _, c := range e.live() {
-		for _, said := range c.said {
-			if n := len(said); n > 0 && said[n-1].Cleared == 0 {
-				list = append(list, said[n-1].V)
+		for i, said := range c.said {
+			if over(said) < len(said) {
+				list = append(list, c.last(i).V)
 			}
 		}
 	}
@@ -358,7 +383,7 @@ func (e *Engine) Stirred(device string) bool {
 		return false
 	}
 	for i, in := range d.cell.insts {
-		if d.cell.cur.Phases[i].Stage != idle && in.about(d.nth) {
+		if d.cell.cur.phase(i).Stage != idle && in.about(int(d.nth)) {
 			return true
 		}
 	}

@@ -68,7 +68,7 @@ func (n *node) truth(m *moment) lang.Truth {
 		if n.slot < 0 {
 			return lang.Unknown
 		}
-		return m.s.Wins[n.win].changed(n.span, m.t, m.s.Vals[n.slot].since())
+		return m.s.Wins[n.win].changed(n.span, m.t, m.s.Vals[n.slot].Since)
 	}
 	return lang.Unknown
 }
@@ -87,7 +87,7 @@ func (n *node) number(m *moment) lang.Interval {
 	case lang.OpConst:
 		return lang.Exactly(n.k)
 	case lang.OpMetric:
-		if n.slot >= 0 && m.s.Vals[n.slot].Known {
+		if n.slot >= 0 && m.s.Vals[n.slot].known() {
 			return lang.Exactly(m.s.Vals[n.slot].V)
 		}
 		return lang.Anything
@@ -96,9 +96,9 @@ func (n *node) number(m *moment) lang.Interval {
 			return lang.Anything
 		}
 		if n.fn == lang.FnQuantile {
-			return m.s.Wins[n.win].Sketch.quantile(n.k, n.span, m.t, m.s.Vals[n.slot].since())
+			return m.s.Wins[n.win].Sketch.quantile(n.k, n.span, m.t, m.s.Vals[n.slot].Since)
 		}
-		return m.s.Wins[n.win].value(n.fn, n.span, m.t, m.s.Vals[n.slot].since())
+		return m.s.Wins[n.win].value(n.fn, n.span, m.t, m.s.Vals[n.slot].Since)
 	case lang.OpAge:
 		if n.slot < 0 || m.s.Vals[n.slot].T == 0 {
 			return lang.AtLeast(0)

@@ -23,7 +23,13 @@ func (e *Engine) forget(before, now *site.Site) {
 		return
 	}
 	isGone := func(d *device) bool { return gone[d] }
-	e.order = slices.DeleteFunc(e.order, isGone)
+	all := e.order
+	e.order, e.watch = nil, nil
+	for _, d := range all {
+		if !gone[d] {
+			e.enlist(d)
+		}
+	}
 	for _, g := range e.gates {
 		if g.devices = slices.DeleteFunc(g.devices, isGone); len(g.devices) == 0 && g.silent != nil {
 			e.over(&g.silent, reasonRemoved)

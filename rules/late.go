@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"slices"
-	"sort"
-)
+import "slices"
 
 // Lateness is how late, in event time against the newest reading of its cell, a
 // reading may come and still be put where it belongs. In ms.
@@ -13,104 +10,27 @@ const Lateness = 30_000
 // gateway's clock was set back, so that the cell must begin anew with them.
 const clockSteps = 3
 
-// checkpoint is a cell's state at an earlier moment.
-type checkpoint struct {
-	s     *state // nil: there is none
-	pos   int    // how much of the tail is in it
-	marks []int  // by instance: how much of what was said is in it, an interval that was open not
-}
-
-// covers reports whether a reading comes after what is in the checkpoint.
-func (k *checkpoint) covers(p point) bool {
-	return k.s != nil && !p.before(k.s.LastT, k.s.LastSlot) && p.T >= k.s.Fired
-}
-
-// take makes k the present state of the cell.
-func (k *checkpoint) take(c *cell) {
-	if k.s == nil {
-		k.s = c.cur.clone()
-	} else {
-		k.s.copyFrom(c.cur)
-	}
-	k.pos = len(c.tail)
-	k.marks = k.marks[:0]
-	for _, said := range c.said {
-		n := len(said)
-		if n > 0 && said[n-1].Cleared == 0 {
-			n--
-		}
-		k.marks = append(k.marks, n)
-	}
-}
-
-// retake makes k the state s, which an evaluation from another checkpoint has come to
-// with the intervals that it found since.
-func (k *checkpoint) retake(s *state, pos int, marks []int, found [][]span) {
-	k.s.copyFrom(s)
-	k.pos = pos
-	for i, spans := range found {
-		n := len(spans)
-		if n > 0 && spans[n-1].Cleared == 0 {
-			n--
-		}
-		k.marks[i] = marks[i] + n
-	}
-}
-
-// mark makes the present state the only checkpoint.
-func (c *cell) mark() {
-	c.tail = c.tail[:0]
-	for i, said := range c.said {
-		if n := len(said); n > 0 && said[n-1].Cleared == 0 {
-			c.said[i] = append(said[:0], said[n-1])
-		} else {
-			c.said[i] = said[:0]
-		}
-	}
-	c.base.take(c)
-	c.mid.s = nil
-}
-
-// rotate keeps checkpoints between Lateness and twice that behind.
-func (c *cell) rotate() {
-	switch {
-	case c.mid.s == nil:
-		if c.drain != nil || c.cur.LastT-c.base.s.LastT >= Lateness {
-			c.mid.take(c)
-		}
-	case c.cur.LastT-c.mid.s.LastT < Lateness:
-	case c.drain != nil:
-		c.mid.take(c)
-	default:
-		c.base, c.mid = c.mid, c.base
-		c.tail = append(c.tail[:0], c.tail[c.base.pos:]...)
-		for i, n := range c.base.marks {
-			old := c.forgotten(i, n)
-			c.said[i] = append(c.said[i][:0], c.said[i][old:]...)
-			c.base.marks[i] = n - old
-		}
-		c.base.pos = 0
-		c.mid.take(c)
-	}
-}
-
 // observe takes a reading that is not of an outage.
 func (e *Engine) observe(c *cell, p point) {
-	if s := c.cur; p.before(s.LastT, s.LastSlot) || p.T < s.Fired {
+	if c.cur.passed(p) {
 		e.belated(c, p)
 		return
 	}
-	c.device(p.Slot).behind = 0
+	if d := c.device(p.slot()); d.behind != 0 {
+		d.behind = 0
+	}
 	e.append(c, p)
 }
 
 // append takes a reading that comes after all that the cell has seen.
 func (e *Engine) append(c *cell, p point) {
 	c.late = 0
-	c.tail = append(c.tail, p)
+	e.setClock(c)
+	c.tail = push(c.tail, p)
 	e.recent = c.tail
-	c.step(c.cur, p, (*live)(e))
+	c.step(&c.cur, p, (*live)(e))
 	c.heard = e.listen
+	e.schedule(c)
 	c.rotate()
 	if c.drain != nil {
 		if e.aside++; e.aside > maxAside {
@@ -125,19 +45,12 @@ func (e *Engine) belated(c *cell, p point) {
 		e.startAnew(c, p)
 		return
 	}
-	from := &c.mid
-	if !from.covers(p) {
-		from = &c.base
-		if c.drain != nil { // the outage's turn comes later, and the reading's with it
-			from = nil
-		}
-	}
-	if from == nil || !from.covers(p) {
+	from, ok := c.youngest(p)
+	if !ok {
 		switch c.late++; {
 		case e.behind(c, p):
-			p.T = max(c.cur.LastT+e.listen-c.heard, c.cur.LastT+1, c.cur.Fired)
-			e.append(c, p)
-		case from == nil && c.base.covers(p):
+			e.append(c, p.at(max(c.cur.LastT+e.listen-c.heard, c.cur.LastT+1, c.cur.Fired), p.slot()))
+		case c.drain != nil && !c.base.passed(p): // the outage's turn comes later, and the reading's with it
 			c.late--
 			e.belongs(c, p)
 		case c.late >= clockSteps:
@@ -150,42 +63,44 @@ func (e *Engine) belated(c *cell, p point) {
 	if c.drain != nil {
 		e.aside++
 	}
-	if from == &c.base && c.mid.s != nil {
+	if from.s == c.base && c.mid != nil {
 		c.mid.pos++ // it was taken without the reading that was put before it
 	}
 	e.again(c, from)
-	for _, f := range c.slots[p.Slot].feeds {
-		(*live)(e).derived(c, c.cur, f.det, c.cur.LastT)
+	for _, f := range c.slots[p.slot()].feeds {
+		(*live)(e).derived(c, &c.cur, f.det, c.cur.LastT)
 	}
 }
 
 // again evaluates the tail again from a checkpoint.
-func (e *Engine) again(c *cell, from *checkpoint) {
+func (e *Engine) again(c *cell, from checkpoint) {
 	mid := -1
-	if from == &c.base && c.mid.s != nil {
+	if from.s == c.base && c.mid != nil {
 		mid = c.mid.pos
 	}
+	e.setClock(c)
 	c.cur.copyFrom(from.s)
 	c.cur.Next = 0 // what holds elsewhere may have changed since
 	e.recent = c.tail[:from.pos]
-	f := e.collector(c, c.cur)
+	f := e.collector(c, &c.cur)
 	for i := from.pos; i < len(c.tail); i++ {
 		e.recent = c.tail[:i+1]
-		c.step(c.cur, c.tail[i], f)
+		c.step(&c.cur, c.tail[i], f)
 		if i+1 == mid {
-			c.mid.retake(c.cur, mid, from.marks, f.spans)
+			c.mid.retake(&c.cur, mid, from, f.spans)
 		}
 	}
-	c.advance(c.cur, c.clock, f)
-	e.reconcile(c, f, from.marks)
+	c.advance(&c.cur, c.clock, f)
+	e.schedule(c)
+	e.reconcile(c, f, from)
 }
 
 // behind reports whether a device has been too late for its cell for longer than it
 // may be silent, while another one was not: their clocks differ. Then its readings
 // are taken as of now, since nothing would ever be raised on them otherwise.
 func (e *Engine) behind(c *cell, p point) bool {
-	d := c.device(p.Slot)
-	if len(c.devices) < 2 || c.cur.LastT-p.T <= Lateness {
+	d := c.device(p.slot())
+	if len(c.devices) < 2 || c.cur.LastT-p.time() <= Lateness {
 		return false
 	}
 	if d.behind == 0 {
@@ -199,17 +114,17 @@ func (e *Engine) behind(c *cell, p point) bool {
 // has come but readings from before what is allowed to be late. That may be because
 // one reading came from the future; or the clock was set right after an outage.
 func (c *cell) setBack(p point, listen int64) bool {
-	return c.cur.LastT-p.T > Lateness && listen-c.heard > c.device(p.Slot).limit
+	return c.cur.LastT-p.time() > Lateness && listen-c.heard > c.device(p.slot()).limit
 }
 
 // insert puts a reading into the tail, not before from.
 func (c *cell) insert(p point, from int) {
-	at := from + sort.Search(len(c.tail)-from, func(i int) bool {
-		q := c.tail[from+i]
-		return p.before(q.T, q.Slot)
-	})
+	at := from + p.place(c.tail[from:])
 	c.tail = slices.Insert(c.tail, at, p)
-	if c.drain != nil && c.mid.s != nil && at < c.mid.pos {
+	switch {
+	case at < int(c.half):
+		c.half++
+	case c.drain != nil && c.mid != nil && at < c.mid.pos:
 		c.mid.pos++
 	}
 }
@@ -217,15 +132,16 @@ func (c *cell) insert(p point, from int) {
 // startAnew begins at a reading from before all that the cell remembers, when a
 // clock was set back. What had been raised stands until it is seen to be over.
 func (e *Engine) startAnew(c *cell, p point) {
+	e.setClock(c)
 	phases := c.cur.Phases
 	s := c.fresh()
 	for i, ph := range phases {
 		if ph.Stage == active || ph.Stage == clearing {
-			s.Phases[i] = phase{Stage: active, Onset: min(ph.Onset, p.T)}
+			c.setPhase(s, i, phase{Stage: active, Onset: min(ph.Onset, p.time())})
 		}
 	}
-	c.late, c.clock, c.cur = 0, 0, s
-	c.thin = make([]thinned, len(c.slots))
+	c.late, c.clock, c.cur = 0, 0, *s
+	c.thin = make([]thinned, c.derived)
 	e.endDrain(c)
 	c.mark()
 	e.observe(c, p)
@@ -237,14 +153,14 @@ type live Engine
 func (l *live) raised(c *cell, s *state, i int, at int64) {
 	e := (*Engine)(l)
 	v := e.describe(c, s, i, at)
-	v.Event, v.Onset, v.Features = Raise, s.Phases[i].Onset, c.explain(s, i)
+	v.Event, v.Onset, v.Features = Raise, s.phase(i).Onset, c.explain(s, i)
 	e.say(c, i, v, 0)
-	e.tell(c, i, c.said[i][len(c.said[i])-1].begins(c.insts[i].rule))
+	e.tell(c, i, c.last(i).begins(c.insts[i].rule))
 }
 
 func (l *live) cleared(c *cell, s *state, i int, since, at int64) {
 	e := (*Engine)(l)
-	last := &c.said[i][len(c.said[i])-1]
+	last := c.last(i)
 	last.Cleared = since
 	e.changed(Clear, last, e.describe(c, s, i, at))
 	e.tell(c, i, last.ends(c.insts[i].rule))
@@ -252,23 +168,6 @@ func (l *live) cleared(c *cell, s *state, i int, since, at int64) {
 
 func (l *live) derived(c *cell, s *state, det int, at int64) {
 	(*Engine)(l).chart(c, c.thin, s, det, at)
-}
-
-// say raises an interval, which is over already where cleared says so.
-func (e *Engine) say(c *cell, i int, v Verdict, cleared int64) {
-	v.Event, v.Cleared, v.Over = Raise, cleared, cleared != 0
-	v = e.emit(v)
-	v.Evidence, v.Features = nil, nil
-	c.said[i] = append(c.said[i], span{Cleared: cleared, V: v})
-}
-
-// changed says that an interval is over or has another extent than was said; now
-// is what is to be seen at the moment.
-func (e *Engine) changed(ev Event, sp *span, now Verdict) {
-	v := sp.V
-	v.Event, v.Time, v.Cleared, v.Over = ev, now.Time, sp.Cleared, false
-	v.Value, v.Likelihood, v.Evidence = now.Value, now.Likelihood, now.Evidence
-	e.emit(v)
 }
 
 // collected takes the intervals of an evaluation that is done again.
@@ -292,7 +191,7 @@ func (e *Engine) collector(c *cell, s *state) *collected {
 
 func (f *collected) raised(c *cell, s *state, i int, at int64) {
 	v := f.e.describe(c, s, i, at)
-	v.Onset, v.Features = s.Phases[i].Onset, c.explain(s, i)
+	v.Onset, v.Features = s.phase(i).Onset, c.explain(s, i)
 	f.spans[i] = append(f.spans[i], span{V: v})
 }
 
@@ -306,11 +205,11 @@ func (f *collected) derived(c *cell, s *state, det int, at int64) {
 	}
 }
 
-// reconcile says the difference between what was said after marks and what turned
+// reconcile says the difference between what was said after a checkpoint and what turned
 // out. An interval that overlaps one that was said is the same raise.
-func (e *Engine) reconcile(c *cell, f *collected, marks []int) {
+func (e *Engine) reconcile(c *cell, f *collected, from checkpoint) {
 	for i, found := range f.spans {
-		said := slices.Clone(c.said[i][marks[i]:])
+		said := slices.Clone(c.saidOf(i)[from.mark(i):])
 		if sameSpans(said, found) {
 			continue
 		}
@@ -319,8 +218,8 @@ func (e *Engine) reconcile(c *cell, f *collected, marks []int) {
 				e.tell(c, i, list[k].begins(c.insts[i].rule))
 			}
 		}
-		c.said[i] = c.said[i][:marks[i]]
-		now := e.describe(c, c.cur, i, c.cur.LastT)
+		c.forget(i, from.mark(i), len(c.saidOf(i)))
+		now := e.describe(c, &c.cur, i, c.cur.LastT)
 		for _, sp := range found {
 			at := slices.IndexFunc(said, func(s span) bool { return overlap(s, sp) })
 			if at < 0 {
@@ -331,7 +230,7 @@ func (e *Engine) reconcile(c *cell, f *collected, marks []int) {
 			said = slices.Delete(said, at, at+1)
 			is := span{Cleared: sp.Cleared, V: was.V}
 			is.V.Onset = sp.V.Onset
-			c.said[i] = append(c.said[i], is)
+			c.record(i, is)
 			switch {
 			case was.Cleared == 0 && is.Cleared != 0:
 				e.changed(Clear, &is, now)

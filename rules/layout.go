@@ -15,12 +15,13 @@ import (
 // there. Cells whose devices measure the same in the same placements share one, so a
 // device costs only what it changes. Devices are numbers in the cell's list.
 type layout struct {
-	slots []slot
-	dets  []detector
-	wins  []windowOf
-	insts []*instance
-	of    [][]int // by device and metric of its kit: the slot, or -1 if nobody asks for it
-	loc   *time.Location
+	slots   []slot
+	dets    []detector
+	wins    []windowOf
+	insts   []*instance
+	derived int     // how many slots are derived
+	of      [][]int // by device and metric of its kit: the slot, or -1 if nobody asks for it
+	loc     *time.Location
 }
 
 // slot is one metric of one device.
@@ -29,6 +30,7 @@ type slot struct {
 	metric string
 	det    int     // of a derived metric, which detector; else -1
 	out    int     // and which of its outputs
+	nth    int     // of the derived ones
 	move   float64 // change of a derived metric that charts show
 	feeds  []feed
 	wins   []int // windows over it
@@ -57,9 +59,10 @@ type instance struct {
 	rule        *Rule
 	dev         int // whose metrics it asks for; -1: of several
 	when, clear *node
-	timed       bool  // its truth may change with time alone
-	evidence    []int // measured slots that decide
-	likelihood  int   // slot of a likelihood, or -1
+	timed       bool     // its truth may change with time alone
+	evidence    []int    // measured slots that decide
+	likelihood  int      // slot of a likelihood, or -1
+	others      []string // hazards that it asks other places for
 }
 
 // about reports whether the instance says something of a device of its cell.
@@ -187,7 +190,8 @@ func (b *builder) detectors(d int) {
 		}
 		made := detector{kind: k, dev: d, placement: dev.placement, rating: dev.rating}
 		for i, out := range k.Outputs {
-			made.outs = append(made.outs, b.add(slot{dev: d, metric: out, det: det, out: i, move: b.move(out)}))
+			made.outs = append(made.outs, b.add(slot{dev: d, metric: out, det: det, out: i, nth: b.l.derived, move: b.move(out)}))
+			b.l.derived++
 		}
 		b.l.dets = append(b.l.dets, made)
 	}
@@ -237,7 +241,7 @@ func (b *builder) rule(r *Rule) {
 }
 
 func (b *builder) instance(r *Rule, d int, group []int) {
-	in := &instance{rule: r, dev: d, likelihood: -1}
+	in := &instance{rule: r, dev: d, likelihood: -1, others: r.others()}
 	for _, p := range r.programs() {
 		n := b.bind(p.Root, d, group, in)
 		in.timed = in.timed || p.Timed

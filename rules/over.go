@@ -12,15 +12,16 @@ func (e *Engine) Over(rule, device string) lang.Truth {
 		return lang.Unknown
 	}
 	c := d.cell
-	m := moment{c.cur, max(c.cur.LastT, c.clock), c}
+	e.setClock(c)
+	m := moment{&c.cur, max(c.cur.LastT, c.clock), c}
 	over, found := lang.True, false
 	for i, in := range c.insts {
-		if in.rule.Name != rule || !in.about(d.nth) {
+		if in.rule.Name != rule || !in.about(int(d.nth)) {
 			continue
 		}
 		found = true
 		switch {
-		case c.cur.Phases[i].Stage != idle:
+		case c.cur.phase(i).Stage != idle:
 			return lang.False
 		case in.clear != nil:
 			over = over.And(in.clear.truth(&m))

@@ -18,7 +18,7 @@ var ErrBusy = errors.New("rules: an outage is being evaluated")
 // ErrSnapshot is what Restore wraps when bytes are not a state of this version.
 var ErrSnapshot = errors.New("rules: not a snapshot of this version; evaluate the log from its beginning")
 
-const snapshotVersion = 3
+const snapshotVersion = 4
 
 // What is kept: site and rules as files, devices and gateways, and each cell's
 // changing part. The fixed part of a cell follows from the others.
@@ -55,14 +55,14 @@ type gatewayState struct {
 type cellState struct {
 	Key       string
 	Cur, Base keptState
-	Mid       *keptState
-	BaseAt    keptMark
-	MidAt     keptMark
+	Mid       *keptCheckpoint
+	Half      int32
+	Kept      []int
 	Said      [][]span
 	Tail      []point
 	Clock     int64
 	Heard     int64
-	Late      int
+	Late      int32
 	Drain     []string // gateways; nil: no outage
 	Backlog   []point
 }
@@ -76,7 +76,8 @@ type keptState struct {
 	Phases             []phase
 }
 
-type keptMark struct {
+type keptCheckpoint struct {
+	S     keptState
 	Pos   int
 	Marks []int
 }
@@ -103,6 +104,7 @@ func (e *Engine) Freeze() (*Frozen, error) {
 	}
 	f := &Frozen{state: s, cells: make([]*cell, len(e.live())), keys: make([]string, len(e.cells))}
 	for i, c := range e.cells {
+		e.setClock(c)
 		f.keys[i], f.cells[i] = c.key(), c.freeze()
 	}
 	return f, nil
@@ -110,8 +112,14 @@ func (e *Engine) Freeze() (*Frozen, error) {
 
 // freeze copies what changes in a cell.
 func (c *cell) freeze() *cell {
-	f := &cell{cur: c.cur.clone(), base: c.base.clone(), mid: c.mid.clone(), tail: slices.Clone(c.tail),
+	f := &cell{cur: *c.cur.clone(), base: c.base.clone(), half: c.half, tail: slices.Clone(c.tail),
 		said: make([][]span, len(c.said)), clock: c.clock, heard: c.heard, late: c.late}
+	if c.zone != nil {
+		f.zone = &zone{kept: slices.Clone(c.zone.kept)}
+	}
+	if c.mid != nil {
+		f.mid = &checkpoint{c.mid.s.clone(), c.mid.pos, slices.Clone(c.mid.marks)}
+	}
 	for i, said := range c.said {
 		f.said[i] = slices.Clone(said)
 	}
@@ -119,14 +127,6 @@ func (c *cell) freeze() *cell {
 		f.drain = &drain{nodes: slices.Clone(c.drain.nodes), backlog: slices.Clone(c.drain.backlog)}
 	}
 	return f
-}
-
-func (k *checkpoint) clone() checkpoint {
-	n := checkpoint{pos: k.pos, marks: slices.Clone(k.marks)}
-	if k.s != nil {
-		n.s = k.s.clone()
-	}
-	return n
 }
 
 // Write writes the state, a cell at a time: while it is being written it is in
@@ -160,11 +160,10 @@ func (e *Engine) Snapshot() ([]byte, error) {
 }
 
 func (c *cell) keep() cellState {
-	k := cellState{Cur: c.cur.keep(), Base: c.base.s.keep(), BaseAt: keptMark{c.base.pos, c.base.marks}, MidAt: keptMark{c.mid.pos, c.mid.marks},
+	k := cellState{Cur: c.cur.keep(), Base: c.base.keep(), Half: c.half, Kept: c.keptFor(),
 		Said: c.said, Tail: c.tail, Clock: c.clock, Heard: c.heard, Late: c.late}
-	if c.mid.s != nil {
-		mid := c.mid.s.keep()
-		k.Mid = &mid
+	if c.mid != nil {
+		k.Mid = &keptCheckpoint{c.mid.s.keep(), c.mid.pos, c.mid.marks}
 	}
 	if c.drain != nil {
 		k.Drain, k.Backlog = c.drain.nodes, c.drain.backlog
@@ -201,7 +200,7 @@ func (e *Engine) Restore(b []byte) error {
 		e.learn(d, k.Metrics...)
 		d.node.devices = append(d.node.devices, d)
 		e.byID[d.id] = d
-		e.order = append(e.order, d)
+		e.enlist(d)
 	}
 	if err := e.setFiles(&s); err != nil {
 		return fmt.Errorf("%w (%w)", ErrSnapshot, err)
@@ -231,7 +230,7 @@ func (e *Engine) restoreCells(dec *gob.Decoder, n int) error {
 	if len(byKey) != n {
 		return fmt.Errorf("%w (%d cells, want %d)", ErrSnapshot, n, len(byKey))
 	}
-	e.cells = e.cells[:0]
+	e.cells, e.due = e.cells[:0], e.due[:0]
 	for range n {
 		var k cellState
 		if err := dec.Decode(&k); err != nil {
@@ -245,32 +244,32 @@ func (e *Engine) restoreCells(dec *gob.Decoder, n int) error {
 			return fmt.Errorf("%w (cell %s: %w)", ErrSnapshot, k.Key, err)
 		}
 		e.aside += c.kept()
-		e.cells = append(e.cells, c)
+		e.add(c)
 		delete(byKey, k.Key)
 	}
 	return nil
 }
 
 func (c *cell) restore(k *cellState) error {
-	said := k.Said
-	for len(said) < len(c.insts) {
-		said = append(said, nil)
-	}
-	var err error
-	if c.cur, err = c.restoreState(&k.Cur); err != nil {
+	cur, err := c.restoreState(&k.Cur)
+	if err != nil {
 		return err
 	}
-	if c.base.s, err = c.restoreState(&k.Base); err != nil {
+	if c.base, err = c.restoreState(&k.Base); err != nil {
 		return err
 	}
-	c.base.pos, c.base.marks = k.BaseAt.Pos, k.BaseAt.Marks
-	c.mid = checkpoint{pos: k.MidAt.Pos, marks: k.MidAt.Marks}
+	c.mid = nil
 	if k.Mid != nil {
-		if c.mid.s, err = c.restoreState(k.Mid); err != nil {
+		s, err := c.restoreState(&k.Mid.S)
+		if err != nil {
 			return err
 		}
+		c.mid = &checkpoint{s, k.Mid.Pos, k.Mid.Marks}
 	}
-	c.said, c.tail, c.clock, c.heard, c.late = said, k.Tail, k.Clock, k.Heard, k.Late
+	if copy(c.keptFor(), k.Kept) != len(k.Kept) {
+		return errors.New("of another shape")
+	}
+	c.cur, c.said, c.tail, c.half, c.clock, c.heard, c.late = *cur, k.Said, k.Tail, k.Half, k.Clock, k.Heard, k.Late
 	if k.Drain != nil {
 		c.drain = &drain{nodes: k.Drain, backlog: k.Backlog}
 	}
@@ -283,27 +282,24 @@ func (c *cell) restore(k *cellState) error {
 // consistent reports whether what was restored fits together.
 func (c *cell) consistent() bool {
 	fits := func(k *checkpoint) bool {
-		if k.s == nil {
-			return true
-		}
-		if len(k.marks) != len(c.insts) || k.pos < 0 || k.pos > len(c.tail) {
+		if k.marks != nil && len(k.marks) != len(c.insts) || k.pos < 0 || k.pos > len(c.tail) {
 			return false
 		}
 		for i, n := range k.marks {
-			if n < 0 || n > len(c.said[i]) {
+			if n < 0 || n > len(c.saidOf(i)) {
 				return false
 			}
 		}
 		return true
 	}
-	bad := func(p point) bool { return p.Slot < 0 || int(p.Slot) >= len(c.slots) }
-	return len(c.said) == len(c.insts) && fits(&c.base) && fits(&c.mid) && !slices.ContainsFunc(c.tail, bad) &&
+	bad := func(p point) bool { return int(p.slot()) >= len(c.slots) }
+	return fits(&checkpoint{marks: c.keptFor()}) && (c.said == nil || len(c.said) == len(c.insts)) && (c.mid == nil || fits(c.mid)) && c.half >= 0 && int(c.half) <= len(c.tail) && !slices.ContainsFunc(c.tail, bad) &&
 		(c.drain == nil || !slices.ContainsFunc(c.drain.backlog, bad))
 }
 
 func (c *cell) restoreState(k *keptState) (*state, error) {
 	s := c.fresh()
-	if len(k.Vals) != len(s.Vals) || len(k.Dets) != len(s.Dets) || len(k.Wins) != len(s.Wins) || len(k.Phases) != len(s.Phases) {
+	if len(k.Vals) != len(s.Vals) || len(k.Dets) != len(s.Dets) || len(k.Wins) != len(s.Wins) || len(k.Phases) != 0 && len(k.Phases) != len(c.insts) {
 		return nil, errors.New("of another shape")
 	}
 	for i, b := range k.Dets {

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"weishao.dev/weishao/rules/detect"
 	"weishao.dev/weishao/rules/lang"
 )
@@ -14,34 +16,46 @@ type state struct {
 	Vals     []value
 	Dets     []detect.Detector
 	Wins     []window
-	Phases   []phase
+	Phases   []phase // by instance; nil: all are idle, as nearly always
 }
 
 // value is one metric of one device, measured or derived.
 type value struct {
 	V     float64
 	T     int64 // of the last measured reading; 0: none yet
-	Known bool
-	Since int64 // known without a break since; meaningful while Known
+	Since int64 // known without a break since; 0: not known
 	Until int64 // known until, unless read again; 0 for derived metrics
 }
 
-func (v *value) since() int64 {
-	if v.Known {
-		return v.Since
-	}
-	return 0
-}
+func (v *value) known() bool { return v.Since != 0 }
+func (v *value) lose()       { v.Since = 0 }
 
 func (v *value) set(t int64, x float64, limit int64) {
-	if !v.Known {
-		v.Known, v.Since = true, t
+	if !v.known() {
+		v.Since = t
 	}
 	v.V, v.T, v.Until = x, t, t+limit
 }
 
+func (s *state) phase(i int) phase {
+	if s.Phases == nil {
+		return phase{}
+	}
+	return s.Phases[i]
+}
+
+func (c *cell) setPhase(s *state, i int, p phase) {
+	if s.Phases == nil {
+		if p == (phase{}) {
+			return
+		}
+		s.Phases = make([]phase, len(c.insts))
+	}
+	s.Phases[i] = p
+}
+
 func (s *state) clone() *state {
-	c := &state{Vals: make([]value, len(s.Vals)), Wins: make([]window, len(s.Wins)), Phases: make([]phase, len(s.Phases)), Dets: make([]detect.Detector, len(s.Dets))}
+	c := &state{Vals: make([]value, len(s.Vals)), Wins: make([]window, len(s.Wins)), Dets: make([]detect.Detector, len(s.Dets))}
 	for i, d := range s.Dets {
 		c.Dets[i] = d.Clone()
 	}
@@ -60,7 +74,14 @@ func (s *state) copyFrom(o *state) {
 func (s *state) copyPlain(o *state) {
 	s.LastT, s.LastSlot, s.Fired, s.Next = o.LastT, o.LastSlot, o.Fired, o.Next
 	copy(s.Vals, o.Vals)
-	copy(s.Phases, o.Phases)
+	switch {
+	case o.Phases == nil:
+		clear(s.Phases)
+	case s.Phases == nil:
+		s.Phases = slices.Clone(o.Phases)
+	default:
+		copy(s.Phases, o.Phases)
+	}
 	for i := range s.Wins {
 		s.Wins[i].copyFrom(&o.Wins[i])
 	}

@@ -40,23 +40,23 @@ const (
 
 // tick lets time pass for those that nobody hears of.
 func (e *Engine) tick() {
-	for _, c := range e.live() {
-		if c.cur.LastT == 0 {
-			continue
-		}
-		if now := c.cur.LastT + e.listen - c.heard - tickMargin; now > c.clock {
-			c.clock = now
-		}
-		if c.cur.Next <= c.clock {
-			e.recent = c.tail
-			c.advance(c.cur, c.clock, (*live)(e))
+	e.ticked = e.listen
+	e.ticks++
+	cells := e.live()
+	for i, at := range e.due {
+		if at <= e.listen {
+			e.timers(cells[i])
 		}
 	}
 	for _, g := range e.gates {
 		e.superviseNode(g)
 	}
-	for _, d := range e.order {
-		e.superviseDevice(d)
+	for i, at := range e.watch {
+		if at <= e.listen {
+			d := e.order[i]
+			e.superviseDevice(d)
+			e.watch[i] = d.due()
+		}
 	}
 }
 
@@ -118,6 +118,7 @@ func (e *Engine) hear(d *device) {
 	}
 	if d.silent != nil {
 		e.over(&d.silent, reasonBackSpeaks)
+		e.look(d)
 	}
 }
 
@@ -127,6 +128,7 @@ func (e *Engine) nodeHeard(g *gateway) {
 	g.backAt = e.arrival
 	for _, d := range g.devices {
 		d.heard = max(d.heard, e.listen)
+		e.look(d)
 	}
 }
 
@@ -205,11 +207,11 @@ func (d *device) lose(metrics []string, listen int64) {
 	}
 }
 
-// judge follows which metrics of a device are in fault.
-func (d *device) judge(p *telemetry.Point, listen, arrival int64) {
+// judge follows which metrics of a device are in fault; false if none was or is.
+func (d *device) judge(p *telemetry.Point, listen, arrival int64) bool {
 	bad := p.Quality.Fault()
 	if !bad && len(d.bad) == 0 {
-		return
+		return false
 	}
 	i := slices.IndexFunc(d.bad, func(f failing) bool { return f.Metric == p.Metric })
 	switch {
@@ -222,4 +224,5 @@ func (d *device) judge(p *telemetry.Point, listen, arrival int64) {
 			d.good = listen
 		}
 	}
+	return true
 }
