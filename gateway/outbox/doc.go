@@ -16,6 +16,8 @@
 //     nothing: readings go on in memory, in runs of an epoch of their own, marked
 //     volatile, at most Options.MemoryReadings of them, the oldest dropped first.
 //     The disk is tried again every Options.Retry, and used again once it works.
+//   - A run of which the card gives back nothing but errors stays where it is, and is tried
+//     again by the next start; it does not keep the card from being used.
 //   - No content of the files makes the package panic. A torn tail is cut off; a
 //     damaged block costs its own readings only, and the file that holds it is kept
 //     beside the outbox with the suffix ".damaged" instead of being deleted.

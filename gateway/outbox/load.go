@@ -15,11 +15,20 @@ import (
 // maxDamagedFiles is how many damaged segments are kept for people to look at.
 const maxDamagedFiles = 4
 
+// unread are runs that the card did not give back: a sector of theirs cannot be read,
+// or none can yet. They are tried again when the disk is used again, and by the next
+// start; until then they are neither declared nor deleted.
+type unread struct {
+	segments map[uint64][]*segment
+	state    stateFile // as it was
+}
+
 // load reads what an earlier process left, once. Only the last segment of each run
 // is read whole: the others were sealed, and are checked when they are sent. It
 // writes nothing but the cutting of torn tails, and does not mind if that fails.
 func (o *Outbox) load() error {
 	if o.read {
+		o.reread()
 		return nil
 	}
 	epoch, why, err := loadEpoch(o.opts.FS, o.opts.Dir, o.opts.Fingerprint)
@@ -37,13 +46,14 @@ func (o *Outbox) load() error {
 	if err != nil {
 		return err
 	}
-	runs, err := o.loadRuns(found, state)
-	if err != nil {
-		return err
-	}
+	o.unread.state = state
+	runs := o.loadRuns(found, state)
 	counter := max(o.counter, state.Counter)
 	for _, r := range runs {
 		counter = max(counter, uint32(r.id>>32))
+	}
+	for id := range found {
+		counter = max(counter, uint32(id>>32))
 	}
 	if why != "" {
 		o.opts.Log.Info("a new epoch begins", "why", why, "epoch", epoch.String(), "runs_of_before", len(runs))
@@ -55,6 +65,23 @@ func (o *Outbox) load() error {
 	o.read = true
 	o.retireLocked()
 	return nil
+}
+
+// reread tries the runs again that could not be read.
+func (o *Outbox) reread() {
+	found, all := o.unread.segments, o.unread.state
+	if len(found) == 0 {
+		return
+	}
+	o.unread.segments = nil
+	of := stateFile{Committed: all.Committed, Lost: map[string]lostFile{}}
+	for id := range found {
+		if l, ok := all.Lost[hexID(id)]; ok {
+			of.Lost[hexID(id)] = l
+		}
+	}
+	o.runs = append(o.runs, o.loadRuns(found, of)...)
+	o.sortLocked()
 }
 
 func (o *Outbox) sortLocked() {
@@ -98,7 +125,8 @@ func (o *Outbox) findSegments() (map[uint64][]*segment, error) {
 	return found, nil
 }
 
-func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) ([]*run, error) {
+// loadRuns makes closed runs of their segments and of what the state has of them.
+func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) (runs []*run) {
 	byID := map[uint64]*run{}
 	for hex, l := range state.Lost {
 		if id, ok := parseHexID(hex); ok && l.Kind <= record.Alarm && l.Next > 0 {
@@ -108,7 +136,15 @@ func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) ([]*run,
 	for id, segs := range found {
 		r, err := o.loadRun(id, segs)
 		if err != nil {
-			return nil, err
+			if !o.read {
+				o.opts.Log.Error("a run cannot be read: it stays on the card; check the card", "run", hexID(id), "error", err)
+			}
+			if o.unread.segments == nil {
+				o.unread.segments = map[uint64][]*segment{}
+			}
+			o.unread.segments[id] = segs
+			delete(byID, id)
+			continue
 		}
 		if known := byID[id]; known != nil {
 			r.lost = append(r.lost, known.lost...)
@@ -122,7 +158,6 @@ func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) ([]*run,
 			byID[id] = r
 		}
 	}
-	var runs []*run
 	for id, r := range byID {
 		r.committed = min(state.Committed[hexID(id)], r.next-1)
 		lost := r.lost
@@ -132,7 +167,7 @@ func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) ([]*run,
 		}
 		runs = append(runs, r)
 	}
-	return runs, nil
+	return runs
 }
 
 // loadRun makes a closed run of its segments.

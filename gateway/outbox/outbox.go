@@ -95,6 +95,7 @@ type Outbox struct {
 	mu         sync.Mutex
 	lock       io.Closer
 	read       bool // the directory's content is known
+	unread     unread
 	epoch      record.Epoch
 	storeEpoch bool // epoch is not on the disk yet
 	counter    uint32
