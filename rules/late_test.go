@@ -358,3 +358,28 @@ func TestADeviceWhoseClockIsBehindItsNeighbours(t *testing.T) {
 		}
 	}
 }
+
+// What a late reading of one device of a place gives is on the charts, too.
+func TestALateReadingIsOnTheCharts(t *testing.T) {
+	w := newWorld(t, "")
+	w.apply(t0, &record.Site{Version: "1", File: record.File{Name: "site.yaml", Data: []byte(twoDetectors)}})
+	w.born("g/n/a", 1000, "smoke")
+	w.born("g/n/b", 1000, "smoke")
+	for s := int64(1); s <= 60; s++ {
+		at := t0 + 1000*s
+		w.apply(at, reading("g/n/b", "smoke", at, 0))
+		w.apply(at+1, reading("g/n/a", "smoke", at-300, 0.01*float64(s)))
+	}
+	if len(w.e.live()) != 1 {
+		t.Fatal("the devices are not looked at together")
+	}
+	rise := 0.0
+	for _, d := range w.derived {
+		if d.Device == "g/n/a" && d.Metric == "smoke.rise" {
+			rise = max(rise, d.Value)
+		}
+	}
+	if rise < 0.4 {
+		t.Errorf("smoke rises to %g on the chart, want 0.4 and more", rise)
+	}
+}
