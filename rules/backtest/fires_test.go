@@ -151,6 +151,19 @@ func (h house) spoiled(seed uint64, smoke, heat, offset float64) house {
 	return h
 }
 
+// thinned is the house as meters would have seen it that report every so many seconds,
+// a multiple of the recording's two, from some second on.
+func (h house) thinned(every, phase int64) house {
+	var out []telemetry.Reading
+	for _, r := range h.list {
+		if ((r.Time-h.list[0].Time)/1000+phase)%every < 2 {
+			out = append(out, r)
+		}
+	}
+	h.list = out
+	return h
+}
+
 // On measured fires the house is flagged no later than its first commercial alarm in
 // at least 3 of 4, and rooms no later than the median of their alarms in 80 %; so they
 // are with noise and offsets added.
@@ -209,16 +222,28 @@ func TestEval(t *testing.T) {
 		}
 		fewest = min(fewest, y.roomsEarly)
 	}
+	slow := fireTally{early: 1 << 30, roomsEarly: 1 << 30}
+	for phase := int64(0); phase < 10; phase += 2 {
+		var y fireTally
+		for i := range all {
+			h := all[i].thinned(10, phase)
+			y.add(&h, h.flags(t), silent)
+		}
+		slow.early, slow.roomsEarly = min(slow.early, y.early), min(slow.roomsEarly, y.roomsEarly)
+	}
 	alarms := 0
 	for day := range int64(fireFreeDays) {
 		alarms += len(fireFree(t, day))
 	}
 	var r figures.Report
-	r.About("fire", "4 NIST TN 1455 fires")
+	r.About("fire", "4 NIST TN 1455 fires, every 2 s")
 	r.Add("houses flagged no later than the first commercial alarm", float64(whole.early), "").AtLeast(3)
 	r.Add(fmt.Sprintf("of %d rooms, flagged no later than their median alarm", whole.rooms), 100*float64(whole.roomsEarly)/float64(whole.rooms), "%").AtLeast(60)
 	r.Add("the same, one fire left out, the worst of 4", 100*without, "%")
 	r.Add("the same with noise of 0.015 dB/m and 0.15 °C and offsets to 0.1 dB/m, the worst of 8 runs", 100*float64(fewest)/float64(whole.rooms), "%")
+	r.About("fire", "4 NIST TN 1455 fires, every 10 s, the worst of 5 phases")
+	r.Add("houses flagged no later than the first commercial alarm", float64(slow.early), "")
+	r.Add(fmt.Sprintf("of %d rooms, flagged no later than their median alarm", whole.rooms), 100*float64(slow.roomsEarly)/float64(whole.rooms), "%")
 	r.About("fire", "simulated dwellings of four rooms")
 	r.Add(fmt.Sprintf("raises of any rule in %d fire-free days", fireFreeDays), float64(alarms), "").AtMost(0)
 	if err := r.AddTo(path); err != nil {
