@@ -28,7 +28,7 @@ func (e *Engine) arrange(zones ...string) {
 		first := len(made)
 		for here, rest := firstPlace(devices); len(here) > 0; here, rest = firstPlace(rest) {
 			if e.together(here) {
-				made = append(made, e.cellOf(ofPlace, here))
+				made = append(made, e.cellOf(ofPlace, slices.Clone(here))) // the zone's list goes on changing
 				continue
 			}
 			for _, d := range here {
