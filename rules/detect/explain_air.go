@@ -2,12 +2,12 @@ package detect
 
 // Explain tells of the gas that rises, or of the likelier one.
 func (d *gasDetector) Explain() []Feature {
-	s := &d.s[0]
-	if o := &d.s[1]; o.Known && (!s.Known || o.Likelihood > s.Likelihood) {
+	s := d.gas(0)
+	if o := d.gas(1); s == nil || o != nil && o.Known && (!s.Known || o.Likelihood > s.Likelihood) {
 		s = o
 	}
 	var x explanation
-	if !s.Known {
+	if s == nil || !s.Known {
 		return x
 	}
 	x.add("gas.base", s.Base, "%LEL")

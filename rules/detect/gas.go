@@ -42,6 +42,7 @@ const (
 // gasState is the plain state of one gas channel.
 type gasState struct {
 	Known, Based bool
+	Rounded      bool    // the gas went on rising after the jump of Step
 	Last         int64   // Unix ms of the last reading
 	Origin       int64   // Unix ms that the rings' times count from
 	Value        float64 // last reading, %LEL
@@ -56,10 +57,9 @@ type gasState struct {
 	Top       float64 // highest smoothed gas since
 	Near      int64   // since when it has been near its highest
 
-	Step    int64   // when the gas jumped above 10 %LEL; 0: it did not, or stands there no longer
-	StepTo  float64 // where to
-	Rounded bool    // it went on rising after the jump
-	Stood   line    // the readings since; x in seconds from Step
+	Step   int64   // when the gas jumped above 10 %LEL; 0: it did not, or stands there no longer
+	StepTo float64 // where to
+	Stood  line    // the readings since; x in seconds from Step
 
 	RecentAt, RecentN int32
 	PaneAt, PaneN     int32
@@ -69,52 +69,6 @@ type gasState struct {
 	Recent            [32]sample
 	Panes             [gasPanes]sample
 }
-
-type gasDetector struct{ s [2]gasState }
-
-func newGas(string, float64) Detector { return &gasDetector{} }
-
-// Observe takes %LEL of methane (input 0) or LPG (input 1).
-func (d *gasDetector) Observe(input int, t int64, v float64) {
-	if input >= 0 && input < len(d.s) {
-		d.s[input].observe(t, v)
-	}
-}
-
-func (d *gasDetector) Gap(input int, _ int64) {
-	if input >= 0 && input < len(d.s) {
-		d.s[input].Known = false
-		d.s[input].forget()
-	}
-}
-
-// Wake is always 0: only readings can tell a leak from a burst.
-func (d *gasDetector) Wake() int64   { return 0 }
-func (d *gasDetector) Advance(int64) {}
-
-// Output is the greater of the two gases.
-func (d *gasDetector) Output(i int) (float64, bool) {
-	value, known := 0.0, false
-	for c := range d.s {
-		s := &d.s[c]
-		if !s.Known {
-			continue
-		}
-		v := s.Likelihood
-		if i == 0 {
-			v = s.Rise
-		}
-		if !known || v > value {
-			value, known = v, true
-		}
-	}
-	return value, known
-}
-
-func (d *gasDetector) Clone() Detector                    { c := *d; return &c }
-func (d *gasDetector) CopyFrom(o Detector)                { *d = *o.(*gasDetector) }
-func (d *gasDetector) AppendState(b []byte) []byte        { return appendState(b, 1, &d.s) }
-func (d *gasDetector) LoadState(b []byte) ([]byte, error) { return loadState(b, 1, &d.s) }
 
 // forget drops what was seen of a climb; the baseline stays.
 func (s *gasState) forget() {
