@@ -13,7 +13,7 @@ import (
 // lead-acid charger floats at Float watts until it is unplugged and a lithium
 // one stops. Soft start: Ramp from nothing to the bulk power.
 //
-// Wall powers of 60–520 W, taper and float are those of FACTS' tables (M, C);
+// Wall powers of 60–520 W (from ratings at 85 %, C), taper and float (M) are common ones;
 // the climb of about a tenth and the dips are as in the measured Bosch sessions.
 type Charger struct {
 	Power  float64       // W from the wall at the end of bulk
@@ -83,7 +83,7 @@ func (c Charger) smooth(t time.Duration) float64 {
 }
 
 // PowerFactor is the power factor at the given power: a rectifier without
-// correction conducts in ever shorter pulses as the load falls (C, from FACTS:
+// correction conducts in ever shorter pulses as the load falls (C:
 // 0.49 at a fifth of full load where it is 0.6 at full); one with correction
 // falls off only below a tenth.
 func (c Charger) PowerFactor(watts float64) float64 {

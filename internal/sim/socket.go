@@ -49,7 +49,7 @@ func (d SocketDay) Distortion(watts float64) float64 {
 	return 100 * d.spread
 }
 
-// DrawCharger is a charger of FACTS' kinds by seed: 60–520 W, lead and lithium,
+// DrawCharger is a charger by seed: 60–520 W, lead and lithium,
 // two in five with power factor correction, a battery emptied to a depth between
 // shallow and 1, soft starts, half of them with dips.
 func DrawCharger(seed uint64, shallow float64) Charger {

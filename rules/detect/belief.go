@@ -142,7 +142,7 @@ func (s *socketState) need(t int64, level bool, calm int64) (int64, int64) {
 			calm = min(calm, t-s.HeldSince)
 		}
 	}
-	if s.Steps || t-s.Since < socketProgram && s.steep() {
+	if s.Stepped || t-s.Since < socketProgram && s.steep() {
 		need = max(need, socketProgram)
 	}
 	if s.Unseen {

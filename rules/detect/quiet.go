@@ -14,7 +14,7 @@ const (
 	socketBelowTop = 0.985   // of the highest level: less is falling
 	socketClimb    = 0.15    // of the level over a window: more is no charger
 	socketNoise    = 0.05    // of the level: the most white noise of a quiet load beside what the meter's steps make
-	socketStepMost = 10.0    // W: a meter shows finer steps than this
+	socketGrain    = 10.0    // W: a meter shows finer steps than this
 	socketWander   = 0.01    // of the level, and
 	socketWanderW  = 0.5     // W: the most wander beyond what white noise explains
 	socketStep     = 0.03    // of the level from window to window: no battery climbs so fast
@@ -28,7 +28,7 @@ type quietState struct {
 	Points  line    // W above idle over seconds since From
 	Squares float64 // of successive differences
 	Before  float64 // W above idle of the last reading in it
-	Step    float64 // W: the smallest difference that the meter has shown in this session, 10 at most
+	Grain   float64 // W: the smallest difference that the meter has shown in this session, 10 at most
 	BlockAt int64
 	BlockY  float64
 	BlockN  float64
@@ -58,7 +58,7 @@ func (s *socketState) breaks(t int64, above float64) bool {
 	if s.Points.N >= 4 {
 		expect += float64(s.Points.slope() * (float64(t-s.From)/1000 - s.Points.X/s.Points.N))
 	}
-	off := math.Abs(above-expect) - s.Step
+	off := math.Abs(above-expect) - s.Grain
 	if s.Points.N < 4 { // the line may be off as well
 		off *= 0.7
 	}
@@ -73,8 +73,8 @@ func (s *socketState) add(t int64, above float64) {
 	if s.Points.N > 0 {
 		d := above - s.Before
 		s.Squares += float64(d * d)
-		if d = math.Abs(d); d > 0 && d < s.Step || s.Step == 0 {
-			s.Step = min(d, socketStepMost)
+		if d = math.Abs(d); d > 0 && d < s.Grain || s.Grain == 0 {
+			s.Grain = min(d, socketGrain)
 		}
 	}
 	s.Before = above
@@ -139,8 +139,8 @@ func (s *socketState) judge(length int64) (quiet, level bool) {
 	// About a straight line, white noise has the variance that successive
 	// differences tell, give or take its own chance.
 	chance := 1 + float64(2*math.Sqrt(3/p.N))
-	noise2 := float64(socketNoise * mean)
-	noisy := float64(noise2*noise2) + float64(0.5*s.Step*s.Step)
+	most := float64(socketNoise * mean)
+	noisy := float64(most*most) + float64(0.5*s.Grain*s.Grain)
 	if white > noisy || about > float64(limit*limit)+float64(chance*white) {
 		return false, false
 	}

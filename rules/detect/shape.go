@@ -4,7 +4,7 @@ import "math"
 
 // The shape of a load's current tells kinds apart that power alone does not. A
 // rectifier without correction takes pulses: power factor 0.4–0.66, harmonics above
-// 80 %; most chargers have one (FACTS, V and C), and small supplies. One with
+// 80 %; most chargers have one (V, C), and small supplies. One with
 // correction is any good supply or a charger. A motor lags, at 0.6–0.9, with few
 // harmonics; heaters and filaments are at 1. A meter tells it of the whole circuit,
 // so what was drawn before the load came is taken off.

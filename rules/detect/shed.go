@@ -8,7 +8,7 @@ package detect
 // overheats cuts out and comes back. So there are three marks:
 //
 //   - overdue: no taper, counted from 7 h on; the longest ordinary bulk, of a
-//     flat lead-acid pack, is 8 to 9 h (FACTS of chargers, M), a big one's 11;
+//     flat lead-acid pack, is 8 to 9 h (M), a big one's 11;
 //   - a climb during the taper, by more than a twelfth of the highest power, slow
 //     and by itself: another bike that is plugged in comes at once;
 //   - restarts: after a charge that tapered to its end, loads that switch on

@@ -46,7 +46,7 @@ type socketState struct {
 	Began    float64 // first reading
 	Start    float64 // mean of the first 30 s after the start
 	PerStart float64 // readings in it
-	Steps    bool    // it fell by a third in its first minutes
+	Stepped  bool    // it fell by a third in its first minutes
 	Lone     bool    // there is one reading only
 	Full     float64 // W: mean of the window in which the present battery drew most
 	Energy   float64 // Wh since Since
@@ -115,7 +115,7 @@ func (s *socketState) begin(t int64, above float64) {
 	s.On, s.Flagged, s.Unseen, s.Since, s.OffSince = true, false, false, t, 0
 	s.Level, s.Top, s.PerBlock, s.Surge, s.Energy, s.Stage = above, 0, 1, above, 0, stageBulk
 	s.Full, s.RestAt = 0, 0
-	s.Began, s.Start, s.Step, s.Steps, s.Lone = above, 0, 0, false, true
+	s.Began, s.Start, s.Grain, s.Stepped, s.Lone = above, 0, 0, false, true
 	s.QuietFor, s.RoughFor, s.Held, s.Mean = 0, 0, 0, 0
 	s.begins()
 	s.restart(t)
@@ -188,11 +188,11 @@ func (s *socketState) follow(t int64, above, dt float64) {
 		return
 	}
 	if early {
-		s.Steps = s.Steps || drops(s.Level, above) && !s.Lone
+		s.Stepped = s.Stepped || drops(s.Level, above) && !s.Lone
 		s.Surge = max(s.Surge, above)
 		s.Level, s.Top, s.PerBlock = above, 0, 1
 	} else {
-		s.Steps = s.Steps || t-s.Since <= socketFor && drops(s.Before, above)
+		s.Stepped = s.Stepped || t-s.Since <= socketFor && drops(s.Before, above)
 		s.Level = toward(s.Level, above, dt, 20)
 	}
 	s.Lone = false
