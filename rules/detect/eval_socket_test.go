@@ -12,11 +12,17 @@ import (
 // spoil adds relative noise and quantisation to a value.
 type spoil struct{ relative, step float64 }
 
+// firstDraw is the seed of the noise that every figure is given with.
+const firstDraw = 9
+
 // flags runs the charging detector and gives the times at which it was raised.
 func flags(rows []row, placement string, sp spoil, threshold float64) (at []int64) {
+	return flagsWith(rows, placement, sim.Sensor{Seed: firstDraw, Relative: sp.relative, Step: sp.step, Max: 1e6}, threshold)
+}
+
+func flagsWith(rows []row, placement string, sensor sim.Sensor, threshold float64) (at []int64) {
 	k := kind("charging")
 	d := k.New(placement, 0)
-	sensor := sim.Sensor{Seed: 9, Relative: sp.relative, Step: sp.step, Max: 1e6}
 	up := false
 	for _, r := range rows {
 		v := r.v
@@ -74,6 +80,22 @@ func measureAppliances(t testing.TB, placement string, sp spoil, threshold float
 	return flagged, total
 }
 
+// meanAppliances is how many of the days are taken for a charger, on average over
+// draws of the noise.
+func meanAppliances(t testing.TB, placement string, sp spoil, threshold float64, draws int) float64 {
+	flagged := 0
+	for _, path := range files(t, "appliances/*.csv.gz") {
+		rows := readings(t, path)
+		for draw := range uint64(draws) {
+			sensor := sim.Sensor{Seed: firstDraw + draw, Relative: sp.relative, Step: sp.step, Max: 1e6}
+			if len(flagsWith(rows, placement, sensor, threshold)) > 0 {
+				flagged++
+			}
+		}
+	}
+	return float64(flagged) / float64(draws)
+}
+
 // TestRealSockets: every charging session within three minutes, and at most 4 of
 // the appliance-days flagged. With noise and quantisation added the figures
 // are held to what was measured, so that they do not get worse unseen.
@@ -87,7 +109,7 @@ func TestRealSockets(t *testing.T) {
 		list := measuredLoads(t)
 		t.Logf("%d measured loads, at peaks:\n%sat the moments:\n%s", len(list), atPeaks(list).table(), atMoments(list).table())
 	}
-	for i, most := range []int{2, 3, 4, 4} {
+	for i, most := range []int{2, 3, 3, 4} {
 		sp := spoils[i]
 		for _, delay := range measureSessions(t, sp) {
 			if delay < 0 || delay > within {
@@ -126,6 +148,9 @@ func evalSockets(t *testing.T, r *figures.Report) {
 		r.Add("2 sessions, the later flag", float64(worst), "s").AtMost(180)
 		flagged, total := measureAppliances(t, "corridor_socket", sp, 0.8)
 		r.Add(fmt.Sprintf("appliance-days flagged of %d, corridor", total), float64(flagged), "").AtMost(4)
+		if sp != (spoil{}) {
+			r.Add("the same, mean of 8 draws of the noise", meanAppliances(t, "corridor_socket", sp, 0.8, 8), "").AtMost(4)
+		}
 		flagged, total = measureAppliances(t, "dwelling_socket", sp, 0.7)
 		r.Add(fmt.Sprintf("appliance-days flagged of %d, dwelling", total), float64(flagged), "").AtMost(1)
 	}

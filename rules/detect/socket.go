@@ -258,8 +258,8 @@ func (s *socketState) wake() int64 {
 	if at := max(s.From+socketQuiet, s.Since+socketFor); s.Last < at {
 		return at
 	}
-	if quiet, _ := s.judge(s.Last - s.From); !quiet {
-		return 0
+	if quiet, _ := s.judge(s.Last - s.From); !quiet || s.Last-s.Since > 2*socketTaper {
+		return 0 // nothing is asked for longer
 	}
 	return s.Last + socketWindow - socketQuiet
 }
