@@ -124,6 +124,52 @@ func TestRealSockets(t *testing.T) {
 	}
 }
 
+// TestRealStages: the measured sessions run from bulk through a taper to their end;
+// the second battery of the one with two is bulk again within a quarter of an hour.
+func TestRealStages(t *testing.T) {
+	if dataDir() == "" {
+		t.Log("no DATA: simulated stages only, see TestStagesOfTwoBatteriesAndAFloat")
+		return
+	}
+	const changeover = 116 * 60_000 // ms: the two-battery session goes to the second one
+	for _, c := range []struct {
+		name   string
+		energy float64 // Wh, of the recording
+	}{{"bosch_single90", 255}, {"bosch_dual90", 732}} {
+		rows := readings(t, filepath.Join(dataDir(), "charging", c.name+".csv.gz"))
+		d := newCharging("corridor_socket", 0)
+		var stages []float64
+		again, energy := int64(0), 0.0
+		for _, r := range rows {
+			d.Observe(chargePower, r.t, r.v)
+			stage, _ := d.Output(3)
+			if n := len(stages); n == 0 || stages[n-1] != stage {
+				stages = append(stages, stage)
+				if stage == stageBulk && r.t-rows[0].t > changeover && again == 0 {
+					again = r.t - rows[0].t - changeover
+				}
+			}
+			if likely, _ := d.Output(0); stage == stageTaper && likely < 0.8 {
+				t.Errorf("%s: called %.2f in its taper", c.name, likely)
+			}
+			if e, _ := d.Output(1); stage != stageDone {
+				energy = e
+			}
+		}
+		t.Logf("%s: stages %v, %.0f Wh, bulk again %d s after the changeover", c.name, stages, energy, again/1000)
+		n := len(stages)
+		if n < 4 || stages[0] != stageNone || stages[1] != stageBulk || stages[n-2] != stageTaper || stages[n-1] != stageDone {
+			t.Errorf("%s: stages %v", c.name, stages)
+		}
+		if c.name == "bosch_dual90" && (again == 0 || again > 15*60_000) {
+			t.Errorf("the second battery is bulk %d s after the changeover", again/1000)
+		}
+		if energy < 0.98*c.energy || energy > 1.02*c.energy {
+			t.Errorf("%s: %.0f Wh, want %.0f", c.name, energy, c.energy)
+		}
+	}
+}
+
 func since(at []int64, start int64) (s []int64) {
 	for _, t := range at {
 		s = append(s, (t-start)/1000)
