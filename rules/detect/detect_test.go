@@ -155,7 +155,10 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %d primary inputs of %d", k.Name, k.Primary, len(k.Inputs))
 		}
 	}
-	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": fireState{}, "socket": socketState{}, "shed": struct {
+	for name, s := range map[string]any{"gas": [2]gasState{}, "co": coState{}, "fire": struct {
+		fireState
+		Ring fireRing
+	}{}, "socket": socketState{}, "shed": struct {
 		Socket socketState
 		Shed   shedState
 	}{}, "feeder": feederState{}, "climb": climbState{}, "circuit": circuitState{}, "rise": riseState{}} {

@@ -64,13 +64,16 @@ type fireState struct {
 	Rate              float64 // °C/min
 	CO                float64 // ppm, smoothed
 	Likelihood        float64
-	RecentAt, RecentN int32
-	Recent            [24]sample
+	RecentAt, RecentN int32 // of fireRing
 }
+
+// fireRing is the last temperatures. A device that measures none has no ring.
+type fireRing [24]sample
 
 type fireDetector struct {
 	s      fireState
-	static float64 // °C; from the placement
+	recent *fireRing // nil as long as s.Origin is 0
+	static float64   // °C; from the placement
 }
 
 func newFire(placement string, _ float64) Detector {
@@ -102,7 +105,7 @@ func (d *fireDetector) Observe(input int, t int64, v float64) {
 	case fireInSmoke:
 		s.smoke(v, dt, fresh)
 	case fireInHeat:
-		s.heat(t, v, dt, fresh)
+		d.heat(t, v, dt, fresh)
 	case fireInCO:
 		if fresh {
 			s.CO = v
@@ -129,7 +132,11 @@ func (s *fireState) smoke(v, dt float64, fresh bool) {
 	}
 }
 
-func (s *fireState) heat(t int64, v, dt float64, fresh bool) {
+func (d *fireDetector) heat(t int64, v, dt float64, fresh bool) {
+	s := &d.s
+	if d.recent == nil {
+		d.recent = &fireRing{}
+	}
 	if s.Origin == 0 || t-s.Origin > 1<<30 {
 		s.Origin, s.RecentN = t, 0
 	}
@@ -139,14 +146,14 @@ func (s *fireState) heat(t int64, v, dt float64, fresh bool) {
 	s.Heat = v
 	s.Warm = toward(s.Warm, v, dt, fireWarmTau)
 	s.Slow = toward(s.Slow, v, dt, fireSlowTau)
-	at, n := int32(t-s.Origin), int32(len(s.Recent))
-	if s.RecentN > 0 && at-s.Recent[(s.RecentAt+n-1)%n].T < fireSpacing {
+	at, n := int32(t-s.Origin), int32(len(d.recent))
+	if s.RecentN > 0 && at-d.recent[(s.RecentAt+n-1)%n].T < fireSpacing {
 		return
 	}
-	s.Recent[s.RecentAt] = sample{T: at, V: float32(v)}
+	d.recent[s.RecentAt] = sample{T: at, V: float32(v)}
 	s.RecentAt, s.RecentN = (s.RecentAt+1)%n, min(s.RecentN+1, n)
 	window := max(fireWindow, int32(1500*min(dt, 300)))
-	l := fitRing(s.Recent[:], s.RecentAt, s.RecentN, at-window)
+	l := fitRing(d.recent[:], s.RecentAt, s.RecentN, at-window)
 	s.Rate = min(max(60*l.slope(), -1000), 1000)
 }
 
@@ -226,7 +233,40 @@ func (d *fireDetector) Output(i int) (float64, bool) {
 	return s.Likelihood, s.Known[fireInSmoke] || s.Known[fireInHeat]
 }
 
-func (d *fireDetector) Clone() Detector                    { c := *d; return &c }
-func (d *fireDetector) CopyFrom(o Detector)                { *d = *o.(*fireDetector) }
-func (d *fireDetector) AppendState(b []byte) []byte        { return appendState(b, 2, &d.s) }
-func (d *fireDetector) LoadState(b []byte) ([]byte, error) { return loadState(b, 2, &d.s) }
+func (d *fireDetector) Clone() Detector {
+	c := &fireDetector{}
+	c.CopyFrom(d)
+	return c
+}
+
+// CopyFrom allocates once, when a first temperature has come.
+func (d *fireDetector) CopyFrom(from Detector) {
+	o := from.(*fireDetector)
+	d.s, d.static = o.s, o.static
+	switch {
+	case o.recent == nil:
+		d.recent = nil
+	case d.recent == nil:
+		ring := *o.recent
+		d.recent = &ring
+	default:
+		*d.recent = *o.recent
+	}
+}
+
+func (d *fireDetector) AppendState(b []byte) []byte {
+	b = appendState(b, 3, &d.s)
+	if d.recent != nil {
+		b = appendState(b, 3, d.recent)
+	}
+	return b
+}
+
+func (d *fireDetector) LoadState(b []byte) ([]byte, error) {
+	b, err := loadState(b, 3, &d.s)
+	if d.recent = nil; err != nil || d.s.Origin == 0 {
+		return b, err
+	}
+	d.recent = &fireRing{}
+	return loadState(b, 3, d.recent)
+}

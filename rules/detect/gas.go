@@ -61,8 +61,8 @@ type gasState struct {
 	StepTo float64 // where to
 	Stood  line    // the readings since; x in seconds from Step
 
-	RecentAt, RecentN int32
-	PaneAt, PaneN     int32
+	RecentAt, RecentN int16
+	PaneAt, PaneN     int16
 	PaneStart         int64
 	PaneSum           float64
 	PaneCount         float64
@@ -123,7 +123,7 @@ func (s *gasState) learn(v, before, dt float64) {
 // the slope over the last five minutes, taken when a pane is complete.
 func (s *gasState) remember(t int64, v float64) {
 	at := int32(t - s.Origin)
-	n := int32(len(s.Recent))
+	n := int16(len(s.Recent))
 	if s.RecentN == 0 || at-s.Recent[(s.RecentAt+n-1)%n].T >= gasSpacing {
 		s.Recent[s.RecentAt] = sample{T: at, V: float32(v)}
 		s.RecentAt, s.RecentN = (s.RecentAt+1)%n, min(s.RecentN+1, n)
@@ -134,7 +134,7 @@ func (s *gasState) remember(t int64, v float64) {
 		s.Panes[s.PaneAt] = sample{T: pane, V: float32(s.PaneSum / s.PaneCount)}
 		s.PaneAt, s.PaneN = (s.PaneAt+1)%gasPanes, min(s.PaneN+1, gasPanes)
 		s.PaneSum, s.PaneCount = 0, 0
-		l := fitRing(s.Panes[:], s.PaneAt, s.PaneN, pane-gasPanes*gasPane)
+		l := fitRing(s.Panes[:], int32(s.PaneAt), int32(s.PaneN), pane-gasPanes*gasPane)
 		s.Rise = min(max(60*l.slope(), -100), 100)
 	}
 	s.PaneStart = start
@@ -217,7 +217,7 @@ func (s *gasState) climbing(t int64, dt float64) float64 {
 		return 0 // too early, or a jump was most of it
 	}
 	window := max(30, 1.5*dt)
-	recent := fitRing(s.Recent[:], s.RecentAt, s.RecentN, int32(t-s.Origin)-int32(window*1000))
+	recent := fitRing(s.Recent[:], int32(s.RecentAt), int32(s.RecentN), int32(t-s.Origin)-int32(window*1000))
 	steady := share((recent.slope()-float64(1.5*recent.error(s.Noise)))/mean, 0.5)
 	possible := share(gasRate/mean, 1)
 	return float64(float64(share(held, gasClimbFor)*share(s.Smooth-s.Base, gasClimbAt)) * float64(steady*possible))
