@@ -1,8 +1,12 @@
 package app
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -127,5 +131,36 @@ func says(t *testing.T, state, text string, patterns ...string) {
 		if !regexp.MustCompile(p).MatchString(text) {
 			t.Errorf("%s: no %s in\n%s", state, p, strings.TrimSpace(text))
 		}
+	}
+}
+
+// A hub that stops does not wait for whoever reads its log, and the reader knows that
+// this was not all.
+func TestLogStreamEndsWithTheHub(t *testing.T) {
+	h, _ := running(t, config(t, ""))
+	ready(t, h)
+	stopping, stop := context.WithCancel(t.Context())
+	door := logDoor{log: h.events, stopping: stopping}
+	time.AfterFunc(100*time.Millisecond, stop)
+	w := httptest.NewRecorder()
+	door.send(w, httptest.NewRequest("POST", "/log", strings.NewReader(fmt.Sprintf(`{"from":1,"to":%d}`, h.events.Last()+1_000_000))))
+	in := logStream{in: bufio.NewReader(w.Body)}
+	var err error
+	for err == nil {
+		_, err = in.next()
+	}
+	if !strings.Contains(err.Error(), "the hub broke off") {
+		t.Errorf("the reader ends with %v", err)
+	}
+	w = httptest.NewRecorder()
+	door.stopping = t.Context()
+	door.send(w, httptest.NewRequest("POST", "/log", strings.NewReader(`{"from":1,"to":1}`)))
+	in = logStream{in: bufio.NewReader(w.Body)}
+	rec, err := in.next()
+	if err != nil || rec.Seq != 1 {
+		t.Fatalf("got %v, %v", rec, err)
+	}
+	if _, err := in.next(); err != io.EOF {
+		t.Errorf("after the last record: %v", err)
 	}
 }
