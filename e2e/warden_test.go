@@ -99,7 +99,8 @@ func officer(t *testing.T, hub *harness.Hub, browser *harness.Browser, gw *harne
 	clean(t, desk, "the device's page")
 
 	desk.Do(t, chromedp.Navigate(hub.API.URL+"/officer/incidents/"+id))
-	desk.Shows(t, `document.querySelector('#report .chart[data-state=drawn]')`)
+	desk.Shows(t, `document.querySelector('#report .chart[data-state=drawn][data-over="gas.leak_likelihood"]')`)
+	desk.Shows(t, `document.querySelector('#why .features dd')?.innerText.includes('%LEL') && document.querySelector('#why .rule').innerText.startsWith('when: gas.ch4')`)
 	for _, kind := range []incidents.Kind{incidents.KindRaised, incidents.KindPageQueued, incidents.KindPageSent, incidents.KindAcknowledged, incidents.KindOnSite, incidents.KindResolved} {
 		desk.Shows(t, fmt.Sprintf(`document.querySelector('#timeline [data-kind=%[1]s], #pages [data-kind=%[1]s]')`, kind))
 	}
