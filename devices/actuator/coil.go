@@ -2,6 +2,7 @@ package actuator
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"weishao.dev/weishao/devices"
@@ -58,7 +59,7 @@ type coil struct {
 	off    bool
 }
 
-func (c *coil) String() string { return c.slave.String() }
+func (c *coil) String() string { return fmt.Sprintf("coil %d of %s", c.number, c.slave) }
 
 func (c *coil) Set(ctx context.Context, act bool) error {
 	return c.slave.SetCoil(ctx, c.number, act != c.off)

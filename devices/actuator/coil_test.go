@@ -176,3 +176,25 @@ func TestCoilMistakes(t *testing.T) {
 		}
 	}
 }
+
+// Two actuators at one output would undo each other's work.
+func TestAnOutputIsOneActuators(t *testing.T) {
+	wires := map[string]Wires{"modbus": Modbus(modbus.NewBuses(serialline.NewLines()))}
+	for second, want := range map[string]string{
+		"coil: 0": "g.yaml:2:42: coil 0 of slave 1 at tcp://h:502 is moved by a: give one of them another output",
+		"coil: 1": "",
+	} {
+		var list []yaml.Node
+		text := "- {id: a, kind: siren, output: {modbus: {port: tcp://h:502, coil: 0}}}\n- {id: b, kind: beacon, output: {modbus: {port: tcp://h:502, " + second + "}}}"
+		if err := yaml.Unmarshal([]byte(text), &list); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if _, err := Build("g.yaml", list, Deps{Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Wires: wires}); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", second, got, want)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func Build(file string, list []yaml.Node, deps Deps) ([]*Actuator, error) {
 	if deps.Disk == nil {
 		deps.Disk = hostDisk{}
 	}
-	b := builder{deps: deps}
+	b := builder{deps: deps, moved: map[string]string{}}
 	var made []*Actuator
 	for i := range list {
 		c := &Config{}
@@ -118,8 +118,19 @@ func Build(file string, list []yaml.Node, deps Deps) ([]*Actuator, error) {
 }
 
 type builder struct {
-	deps Deps
-	errs conf.Errors
+	deps  Deps
+	errs  conf.Errors
+	moved map[string]string // who moves an output, by what it is
+}
+
+// alone reports an output that another actuator moves: the one's reset would open the
+// valve that the other keeps closed.
+func (b *builder) alone(c *Config, out Output, p *Part) {
+	if before := b.moved[out.String()]; before != "" {
+		b.errs.Add(p.Pos, "%s is moved by %s: give one of them another output", out, before)
+		return
+	}
+	b.moved[out.String()] = c.ID.V
 }
 
 // collect takes mistakes over; whatever reads YAML gives conf.Errors.
@@ -139,7 +150,9 @@ func (b *builder) build(c *Config) *Actuator {
 	} else if p, w := b.part(c, "output", &c.Output); w != nil {
 		out, err := w.Output(p)
 		b.collect(err)
-		a.out = out
+		if a.out = out; err == nil {
+			b.alone(c, out, p)
+		}
 	}
 	a.feedback = b.input(c, "feedback", &c.Feedback)
 	a.reset = func() error { a.Reset(); return nil }
