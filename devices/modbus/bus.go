@@ -23,13 +23,14 @@ type transport interface {
 type Buses struct {
 	lines *serialline.Lines
 
-	mu    sync.Mutex
-	buses map[string]transport
+	mu     sync.Mutex
+	buses  map[string]transport
+	claims map[string]string
 }
 
 // NewBuses is a set without buses, whose serial lines are of lines.
 func NewBuses(lines *serialline.Lines) *Buses {
-	return &Buses{lines: lines, buses: map[string]transport{}}
+	return &Buses{lines: lines, buses: map[string]transport{}, claims: map[string]string{}}
 }
 
 func (b *Buses) bus(name string, make func() transport) transport {
@@ -39,6 +40,17 @@ func (b *Buses) bus(name string, make func() transport) transport {
 		b.buses[name] = make()
 	}
 	return b.buses[name]
+}
+
+// claim says that who reads what, and returns who was first, or "".
+func (b *Buses) claim(what, who string) (before string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if before := b.claims[what]; before != "" && before != who {
+		return before
+	}
+	b.claims[what] = who
+	return ""
 }
 
 // Serial is slave number n on a serial line. timeout is how long it may take to begin

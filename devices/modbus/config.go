@@ -1,6 +1,7 @@
 package modbus
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -77,4 +78,18 @@ func (o *Own) tcp(buses *Buses, addr string, timeout time.Duration, errs *conf.E
 		return nil
 	}
 	return buses.TCP(addr, byte(o.Number.V), timeout)
+}
+
+// Alone reports registers that another device reads: of an entry that was copied, and
+// shows one flat's meter as another's. at is where the device stands.
+func (o *Own) Alone(buses *Buses, slave *Slave, device string, at conf.Pos, function byte, registers []uint16, errs *conf.Errors) {
+	if o.Number.Pos.Line != 0 {
+		at = o.Number.Pos
+	}
+	for _, r := range registers {
+		if before := buses.claim(fmt.Sprintf("%s, function %d, register %d", slave, function, r), device); before != "" {
+			errs.Add(at, "register %d of %s is read by %s: give each part a number of its own", r, slave, before)
+			return
+		}
+	}
 }

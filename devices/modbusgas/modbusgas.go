@@ -91,6 +91,10 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses, catalo
 		extra = append(extra, d.status)
 	}
 	d.plan = o.Plan(catalogue, at, &errs, extra...)
+	if d.Slave != nil && d.plan != nil {
+		function, registers := d.plan.Registers()
+		o.Alone(buses, d.Slave, info.ID, at, function, registers, &errs)
+	}
 	if o.FullScale.Pos.Line != 0 && o.FullScale.V <= 0 {
 		errs.Add(o.FullScale.Pos, "full_scale %g is not positive", o.FullScale.V)
 	}

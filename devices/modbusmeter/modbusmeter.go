@@ -114,6 +114,10 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses, catalo
 		plan = m.Plan(catalogue, at, &errs)
 	}
 	stuck := devices.StuckAfter(o.StuckAfter, stuckAfter(plan), &errs)
+	if slave != nil && plan != nil {
+		function, registers := plan.Registers()
+		o.Alone(buses, slave, info.ID, at, function, registers, &errs)
+	}
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}

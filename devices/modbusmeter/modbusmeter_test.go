@@ -138,3 +138,31 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 }
+
+// Devices that read one register of one slave are an entry that was copied.
+func TestTwoOfOneNumber(t *testing.T) {
+	buses := modbus.NewBuses(serialline.NewLines())
+	catalogue := telemetry.NewCatalogue(telemetry.LEL{})
+	for _, c := range []struct{ id, text, want string }{
+		{"a", "map: sdm120\nport: tcp://h:502\nslave: 2", ""},
+		{"a", "map: sdm120\nport: tcp://h:502\nslave: 2", ""}, // the same one, read again
+		{"b", "map: sdm120\nport: tcp://h:502\nslave: 2", "f.yaml:3:8: register 0 of slave 2 at tcp://h:502 is read by a: give each part a number of its own"},
+		{"c", "map: sdm120\nport: tcp://h:502\nslave: 3", ""},
+		{"d", "map: sdm120\nport: tcp://i:502\nslave: 2", ""},
+		{"e", "port: tcp://h:502\nslave: 2\nregisters: [{metric: voltage, address: 900}]", ""}, // another circuit of one meter
+		{"f", "port: tcp://h:502\nslave: 2\nregisters: [{metric: voltage, address: 901}, {metric: power, address: 900}]", "f.yaml:2:8: register 900 of slave 2 at tcp://h:502 is read by e: give each part a number of its own"},
+		{"g", "port: tcp://h:502\nslave: 2\nfunction: 3\nregisters: [{metric: voltage, address: 900}]", ""},
+	} {
+		var o Own
+		if err := conf.Decode("f.yaml", []byte(c.text), &o); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if _, err := o.Device(devices.Info{ID: c.id}, o.Pos, buses, catalogue); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.id, got, c.want)
+		}
+	}
+}

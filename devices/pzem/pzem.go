@@ -107,6 +107,9 @@ func (o *Own) Device(info devices.Info, at conf.Pos, buses *modbus.Buses) (devic
 	var errs conf.Errors
 	slave := o.Slave(buses, &info, at, defaults, &errs)
 	stuck := devices.StuckAfter(o.StuckAfter, 10*time.Minute, &errs)
+	if slave != nil {
+		o.Alone(buses, slave, info.ID, at, modbus.ReadInput, []uint16{0}, &errs)
+	}
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}

@@ -57,6 +57,7 @@ type block struct{ first, n uint16 }
 
 type value struct {
 	metric        telemetry.Metric
+	first         uint16 // register
 	typ           string
 	words         [2]int // where its words are among those read; the high one first
 	scale, offset float64
@@ -98,6 +99,7 @@ func (m *Map) Plan(catalogue *telemetry.Catalogue, at conf.Pos, errs *conf.Error
 	p.blocks = blocks(wanted, m.Gap.V)
 	for i := range p.values {
 		first := uint16(m.Registers[i].Address.V)
+		p.values[i].first = first
 		high, lower := first, first+uint16(m.Registers[i].words()-1)
 		if low {
 			high, lower = lower, high
@@ -105,6 +107,14 @@ func (m *Map) Plan(catalogue *telemetry.Catalogue, at conf.Pos, errs *conf.Error
 		p.values[i].words = [2]int{p.index(high), p.index(lower)}
 	}
 	return p
+}
+
+// Registers are the first ones of all values, and the function that reads them.
+func (p *Plan) Registers() (function byte, first []uint16) {
+	for i := range p.values {
+		first = append(first, p.values[i].first)
+	}
+	return p.function, first
 }
 
 func (m *Map) function(errs *conf.Errors) byte {
