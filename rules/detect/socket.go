@@ -187,6 +187,10 @@ func (s *socketState) follow(t int64, above, dt float64) {
 	if s.onTop(t, above) {
 		return
 	}
+	if !s.Flagged && s.CycleCount >= 2 && above >= socketOn && alike(s.Before-above, s.CycleLevel) {
+		s.begin(t, above) // the circuit's own went off: what is left is judged by itself
+		return
+	}
 	if early {
 		s.Stepped = s.Stepped || drops(s.Level, above) && !s.Lone
 		s.Surge = max(s.Surge, above)
@@ -220,7 +224,7 @@ func (s *socketState) onTop(t int64, above float64) bool {
 	under := s.Rest // the window that has just ended, or the present one
 	if t-s.From >= socketQuiet {
 		under = s.Points.Y / s.Points.N
-	} else if t-s.RestAt > socketSettle {
+	} else if t-s.RestAt > socketFor {
 		return false
 	}
 	if above < under+socketLeast || above > under+socketMost {
