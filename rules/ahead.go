@@ -57,8 +57,8 @@ func (s *state) touch() int64 {
 	if n := len(s.Vals); n > 0 {
 		x += s.Vals[0].T + s.Vals[n-1].T
 	}
-	if n := len(s.Phases); n > 0 {
-		x += s.Phases[0].Since + s.Phases[n-1].Blind
+	if s.extra != nil {
+		x += int64(len(s.extra.Phases))
 	}
 	for _, d := range s.Dets {
 		if _, ok := d.Output(0); ok {

@@ -16,7 +16,10 @@ func (e *Engine) arrange(zones ...string) {
 	var old []*cell
 	var made []*cell
 	for _, z := range zones {
-		devices := e.zones[z]
+		var devices []*device
+		for d := e.zones[z]; d != nil; d = d.next {
+			devices = append(devices, d)
+		}
 		slices.SortFunc(devices, func(a, b *device) int {
 			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.id, b.id))
 		})
@@ -28,7 +31,7 @@ func (e *Engine) arrange(zones ...string) {
 		first := len(made)
 		for here, rest := firstPlace(devices); len(here) > 0; here, rest = firstPlace(rest) {
 			if e.together(here) {
-				made = append(made, e.cellOf(ofPlace, slices.Clone(here))) // the zone's list goes on changing
+				made = append(made, e.cellOf(ofPlace, here))
 				continue
 			}
 			for _, d := range here {
@@ -42,7 +45,7 @@ func (e *Engine) arrange(zones ...string) {
 		e.add(c)
 		c.ticks = e.ticks
 		for i, d := range c.devices {
-			d.cell, d.nth, d.placed = c, int32(i), d.place
+			d.cell, d.nth = c, int32(i)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (e *Engine) carry(old, made []*cell) {
 	}
 	for _, c := range old {
 		for i, r := range c.insts {
-			if f, left := l.insts[c.instKey(r, c.devices[0].placed)]; !left || f.c != c {
+			if f, left := l.insts[c.instKey(r)]; !left || f.c != c {
 				continue
 			}
 			if said := c.saidOf(i); over(said) < len(said) {
@@ -83,7 +83,7 @@ func legacyOf(old []*cell) *legacy {
 			l.dets[c.detKey(i)] = heirloom{c, i}
 		}
 		for i, r := range c.insts {
-			l.insts[c.instKey(r, c.devices[0].placed)] = heirloom{c, i}
+			l.insts[c.instKey(r)] = heirloom{c, i}
 		}
 	}
 	return l
@@ -111,7 +111,7 @@ func (l *legacy) give(c *cell) {
 				c.record(i, sp)
 			}
 		}
-		delete(l.insts, c.instKey(r, c.devices[0].place))
+		delete(l.insts, c.instKey(r))
 	}
 	if len(out) > 0 {
 		c.goOn(before, out)
@@ -122,9 +122,8 @@ func (l *legacy) give(c *cell) {
 
 // of finds what an instance was before; ok is false if it is new, or elsewhere now.
 func (l *legacy) of(c *cell, r *instance) (h heirloom, ok bool) {
-	at := c.devices[0].place
-	h, ok = l.insts[c.instKey(r, at)]
-	return h, ok && at == h.c.devices[0].placed
+	h, ok = l.insts[c.instKey(r)]
+	return h, ok && c.at == h.c.at
 }
 
 // state makes a state of a new cell from those that pick chooses of old ones.
@@ -139,7 +138,7 @@ func (l *legacy) state(c *cell, pick func(*cell) *state) *state {
 		s.Vals[i] = from.Vals[f.i]
 		for w, spec := range c.wins {
 			if ow := slices.Index(f.c.wins, windowOf{f.i, spec.span, spec.sketch}); spec.slot == i && ow >= 0 {
-				s.Wins[w].copyFrom(&from.Wins[ow])
+				s.extra.Wins[w].copyFrom(&from.extra.Wins[ow])
 			}
 		}
 		s.LastT, s.Fired = max(s.LastT, from.LastT), max(s.Fired, from.Fired)
@@ -215,18 +214,20 @@ func (c *cell) detKey(i int) nameKey {
 	return nameKey{c.devices[d.dev].id, name}
 }
 
-// instKey names an instance across versions of site and rules; place is where its
-// device is.
-func (c *cell) instKey(in *instance, place string) nameKey {
+// instKey names an instance across versions of site and rules.
+func (c *cell) instKey(in *instance) nameKey {
 	if in.dev < 0 {
-		return nameKey{"p:" + place, in.rule.Name}
+		return nameKey{"p:" + c.at, in.rule.Name}
 	}
 	return nameKey{c.devices[in.dev].id, in.rule.Name}
 }
 
 // fresh is a state in which nothing is known.
 func (c *cell) fresh() *state {
-	s := &state{Vals: make([]value, len(c.slots)), Wins: make([]window, len(c.wins)), Dets: make([]detect.Detector, len(c.dets))}
+	s := &state{Vals: make([]value, len(c.slots)), Dets: make([]detect.Detector, len(c.dets))}
+	if len(c.wins) > 0 {
+		s.extra = &extra{Wins: make([]window, len(c.wins))}
+	}
 	for i, d := range c.dets {
 		s.Dets[i] = d.kind.New(d.placement, d.rating)
 	}

@@ -6,6 +6,7 @@ package rules
 type cell struct {
 	*layout
 	devices []*device // of one place, by name
+	at      string    // the place for which it was made
 	zone    *zone     // nil where nothing is asked of other places, nor of this one
 	kind    byte      // what it is the cell of: one of the constants below
 	gone    bool      // another has taken its place
@@ -35,7 +36,7 @@ const (
 func (c *cell) key() string {
 	name := c.devices[0].id
 	if c.kind == ofPlace {
-		name = c.devices[0].place
+		name = c.at
 	}
 	return string(c.kind) + ":" + name
 }
@@ -73,7 +74,7 @@ func (c *cell) step(s *state, p point, o observer) {
 			s.Dets[f.det].Observe(f.input, t, p.V)
 		}
 		for _, w := range sl.wins {
-			s.Wins[w].add(c.wins[w], t, p.V)
+			s.extra.Wins[w].add(c.wins[w], t, p.V)
 		}
 		s.Next = min(s.Next, v.Until)
 	}
@@ -101,7 +102,7 @@ func (c *cell) publish(m *moment, det int) {
 		}
 		v.set(m.t, x, 0)
 		for _, w := range c.slots[slot].wins {
-			m.s.Wins[w].add(c.wins[w], m.t, x)
+			m.s.extra.Wins[w].add(c.wins[w], m.t, x)
 		}
 	}
 	if w := live.Wake(); w > m.t {

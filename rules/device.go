@@ -34,8 +34,7 @@ type device struct {
 
 	place, zone, placement string
 	rating                 float64 // of its circuit in A; 0: not told
-	listed                 string  // the zone whose list it is in
-	placed                 string  // the place for which the cell was made
+	next                   *device // of its zone
 }
 
 // failing is one metric in fault.

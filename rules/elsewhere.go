@@ -53,7 +53,7 @@ func (c *cell) keptFor() []int {
 // neighbours makes the cells of a zone that ask other places, or are asked, know the
 // others, if there are any.
 func (p *Pack) neighbours(cells []*cell) {
-	if len(cells) < 2 || cells[0].place() == cells[len(cells)-1].place() {
+	if len(cells) < 2 || cells[0].at == cells[len(cells)-1].at {
 		return
 	}
 	var asked []string
@@ -67,9 +67,6 @@ func (p *Pack) neighbours(cells []*cell) {
 	}
 }
 
-// place is where the cell's devices are.
-func (c *cell) place() string { return c.devices[0].place }
-
 // elsewhere goes through the intervals for which a hazard is raised at other places;
 // the end of one that is still open is never.
 func (c *cell) elsewhere(hazard Hazard) iter.Seq2[int64, int64] {
@@ -78,7 +75,7 @@ func (c *cell) elsewhere(hazard Hazard) iter.Seq2[int64, int64] {
 			return
 		}
 		for _, other := range c.zone.cells {
-			if other.place() == c.place() {
+			if other.at == c.at {
 				continue
 			}
 			for i, said := range other.said {
@@ -155,7 +152,7 @@ func (e *Engine) spread() {
 	for i := 0; i < len(e.told); i++ {
 		n := e.told[i]
 		for _, c := range n.c.zone.cells {
-			if !c.gone && c.place() != n.c.place() && c.asks(n.hazard) {
+			if !c.gone && c.at != n.c.at && c.asks(n.hazard) {
 				e.lookAgain(c, n.from)
 			}
 		}

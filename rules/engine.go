@@ -27,10 +27,10 @@ type Engine struct {
 
 	byID  map[string]*device
 	nodes map[string]*gateway
-	order []*device  // as they came to be known
-	watch []int64    // by device in order: no tick need look at it before that listening time
-	gates []*gateway // likewise
-	zones map[string][]*device
+	order []*device          // as they came to be known
+	watch []int64            // by device in order: no tick need look at it before that listening time
+	gates []*gateway         // likewise
+	zones map[string]*device // the first of each, which leads to the others
 	cells []*cell
 	due   []int64 // by cell: likewise
 	kits  map[string]*kit
@@ -66,7 +66,7 @@ const restartGrace = 30_000
 
 // NewEngine is an engine that has read nothing.
 func NewEngine() *Engine {
-	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, zones: map[string][]*device{}, kits: map[string]*kit{}, layouts: map[string]*layout{}}
+	return &Engine{site: site.Empty(), pack: &Pack{}, byID: map[string]*device{}, nodes: map[string]*gateway{}, zones: map[string]*device{}, kits: map[string]*kit{}, layouts: map[string]*layout{}}
 }
 
 // Pack is the rules in effect; empty before the first Rules record.
@@ -174,9 +174,10 @@ func (e *Engine) readings(x *record.Readings, d *device) {
 		if !known {
 			e.inOrder()
 			e.learn(d, p.Metric)
+			was := d.zone
 			d.settleIn(e.site)
 			e.look(d)
-			e.resettle(d)
+			e.resettle(d, was)
 			slot, _ = d.slotOf(p.Metric)
 			aside = aside && d.cell.drain != nil
 		}
@@ -253,22 +254,35 @@ func (e *Engine) gateway(id string) *gateway {
 	return g
 }
 
-// resettle puts a device that has changed where it belongs now.
-func (e *Engine) resettle(d *device) {
-	was := d.listed
+// resettle puts a device that has changed, and was in a zone, where it belongs now.
+func (e *Engine) resettle(d *device, was string) {
 	if was == d.zone {
 		e.arrange(was)
 		return
 	}
-	e.zones[was] = slices.DeleteFunc(e.zones[was], func(o *device) bool { return o == d })
+	e.unlist(d, was)
 	e.list(d)
 	e.arrange(was, d.zone)
 }
 
 // list notes in which zone a device is.
 func (e *Engine) list(d *device) {
-	d.listed = d.zone
-	e.zones[d.zone] = append(e.zones[d.zone], d)
+	d.next, e.zones[d.zone] = e.zones[d.zone], d
+}
+
+func (e *Engine) unlist(d *device, zone string) {
+	if e.zones[zone] == d {
+		if e.zones[zone] = d.next; d.next == nil {
+			delete(e.zones, zone)
+		}
+		return
+	}
+	for o := e.zones[zone]; o != nil; o = o.next {
+		if o.next == d {
+			o.next = d.next
+			return
+		}
+	}
 }
 
 func (e *Engine) deviceBirth(x *record.DeviceBirth) {
@@ -282,8 +296,9 @@ func (e *Engine) deviceBirth(x *record.DeviceBirth) {
 		d.announced, d.stated = x.Placement, x.IntervalMS
 		news = true
 	}
+	was := d.zone
 	if d.settleIn(e.site) || news {
-		e.resettle(d)
+		e.resettle(d, was)
 	}
 	if isNew && d.node.stored {
 		e.fork(d.cell, d.node.id) // a gateway that stored before it was first heard
@@ -337,7 +352,7 @@ func (e *Engine) setRules(x *record.Rules) error {
 
 // resite puts every device where the site in effect says.
 func (e *Engine) resite() {
-	e.zones = map[string][]*device{}
+	e.zones = map[string]*device{}
 	e.layouts = map[string]*layout{}
 	for _, d := range e.order {
 		d.settleIn(e.site)

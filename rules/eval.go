@@ -68,7 +68,7 @@ func (n *node) truth(m *moment) lang.Truth {
 		if n.slot < 0 {
 			return lang.Unknown
 		}
-		return m.s.Wins[n.win].changed(n.span, m.t, m.s.Vals[n.slot].Since)
+		return m.s.extra.Wins[n.win].changed(n.span, m.t, m.s.Vals[n.slot].Since)
 	}
 	return lang.Unknown
 }
@@ -96,9 +96,9 @@ func (n *node) number(m *moment) lang.Interval {
 			return lang.Anything
 		}
 		if n.fn == lang.FnQuantile {
-			return m.s.Wins[n.win].Sketch.quantile(n.k, n.span, m.t, m.s.Vals[n.slot].Since)
+			return m.s.extra.Wins[n.win].Sketch.quantile(n.k, n.span, m.t, m.s.Vals[n.slot].Since)
 		}
-		return m.s.Wins[n.win].value(n.fn, n.span, m.t, m.s.Vals[n.slot].Since)
+		return m.s.extra.Wins[n.win].value(n.fn, n.span, m.t, m.s.Vals[n.slot].Since)
 	case lang.OpAge:
 		if n.slot < 0 || m.s.Vals[n.slot].T == 0 {
 			return lang.AtLeast(0)

@@ -133,10 +133,10 @@ func (c *cell) insert(p point, from int) {
 // clock was set back. What had been raised stands until it is seen to be over.
 func (e *Engine) startAnew(c *cell, p point) {
 	e.setClock(c)
-	phases := c.cur.Phases
+	before := c.cur
 	s := c.fresh()
-	for i, ph := range phases {
-		if ph.Stage == active || ph.Stage == clearing {
+	for i := range c.insts {
+		if ph := before.phase(i); ph.Stage == active || ph.Stage == clearing {
 			c.setPhase(s, i, phase{Stage: active, Onset: min(ph.Onset, p.time())})
 		}
 	}
@@ -179,8 +179,8 @@ type collected struct {
 
 func (e *Engine) collector(c *cell, s *state) *collected {
 	f := &collected{e: e, spans: make([][]span, len(c.insts))}
-	for i, p := range s.Phases {
-		if p.Stage == active || p.Stage == clearing {
+	for i := range c.insts {
+		if p := s.phase(i); p.Stage == active || p.Stage == clearing {
 			v := e.describe(c, s, i, s.LastT)
 			v.Onset = p.Onset
 			f.spans[i] = append(f.spans[i], span{V: v})

@@ -70,7 +70,7 @@ func (in *instance) about(dev int) bool { return in.dev == dev || in.dev < 0 }
 
 // cellOf makes a cell without its state.
 func (e *Engine) cellOf(kind byte, devices []*device) *cell {
-	return &cell{layout: e.layoutOf(devices), devices: devices, kind: kind}
+	return &cell{layout: e.layoutOf(devices), devices: devices, at: devices[0].place, kind: kind}
 }
 
 // layoutOf finds or makes the layout of a cell of some devices.

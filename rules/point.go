@@ -61,10 +61,10 @@ func (p point) place(list []point) int {
 	return at
 }
 
-// push adds a reading and grows by a quarter: many devices keep a few each.
+// push adds a reading and grows by little: many devices keep a few each.
 func push(list []point, p point) []point {
 	if len(list) == cap(list) {
-		list = append(make([]point, 0, len(list)+2+len(list)/4), list...)
+		list = append(make([]point, 0, len(list)+max(2, len(list)/4)), list...)
 	}
 	return append(list, p)
 }

@@ -172,7 +172,10 @@ func (c *cell) keep() cellState {
 }
 
 func (s *state) keep() keptState {
-	k := keptState{LastT: s.LastT, Fired: s.Fired, Next: s.Next, LastSlot: s.LastSlot, Vals: s.Vals, Wins: s.Wins, Phases: s.Phases}
+	k := keptState{LastT: s.LastT, Fired: s.Fired, Next: s.Next, LastSlot: s.LastSlot, Vals: s.Vals}
+	if s.extra != nil {
+		k.Wins, k.Phases = s.extra.Wins, s.extra.Phases
+	}
 	for _, d := range s.Dets {
 		k.Dets = append(k.Dets, d.AppendState(nil))
 	}
@@ -299,7 +302,7 @@ func (c *cell) consistent() bool {
 
 func (c *cell) restoreState(k *keptState) (*state, error) {
 	s := c.fresh()
-	if len(k.Vals) != len(s.Vals) || len(k.Dets) != len(s.Dets) || len(k.Wins) != len(s.Wins) || len(k.Phases) != 0 && len(k.Phases) != len(c.insts) {
+	if len(k.Vals) != len(s.Vals) || len(k.Dets) != len(s.Dets) || len(k.Wins) != len(c.wins) || len(k.Phases) != 0 && len(k.Phases) != len(c.insts) {
 		return nil, errors.New("of another shape")
 	}
 	for i, b := range k.Dets {
@@ -312,6 +315,9 @@ func (c *cell) restoreState(k *keptState) (*state, error) {
 		}
 	}
 	s.LastT, s.Fired, s.Next, s.LastSlot = k.LastT, k.Fired, k.Next, k.LastSlot
-	s.Vals, s.Wins, s.Phases = k.Vals, k.Wins, k.Phases
+	s.Vals = k.Vals
+	if len(k.Wins)+len(k.Phases) > 0 {
+		s.extra = &extra{k.Wins, k.Phases}
+	}
 	return s, nil
 }

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"slices"
-
 	"weishao.dev/weishao/rules/detect"
 	"weishao.dev/weishao/rules/lang"
 )
@@ -15,8 +13,7 @@ type state struct {
 	Next     int64 // no timer goes off before
 	Vals     []value
 	Dets     []detect.Detector
-	Wins     []window
-	Phases   []phase // by instance; nil: all are idle, as nearly always
+	extra    *extra // nil: nothing of it
 }
 
 // value is one metric of one device, measured or derived.
@@ -37,25 +34,34 @@ func (v *value) set(t int64, x float64, limit int64) {
 	v.V, v.T, v.Until = x, t, t+limit
 }
 
+// extra is what few cells have.
+type extra struct {
+	Wins   []window
+	Phases []phase // by instance; nil: all are idle, as nearly always
+}
+
 func (s *state) phase(i int) phase {
-	if s.Phases == nil {
+	if s.extra == nil || s.extra.Phases == nil {
 		return phase{}
 	}
-	return s.Phases[i]
+	return s.extra.Phases[i]
 }
 
 func (c *cell) setPhase(s *state, i int, p phase) {
-	if s.Phases == nil {
-		if p == (phase{}) {
-			return
-		}
-		s.Phases = make([]phase, len(c.insts))
+	if p == (phase{}) && (s.extra == nil || s.extra.Phases == nil) {
+		return
 	}
-	s.Phases[i] = p
+	if s.extra == nil {
+		s.extra = &extra{}
+	}
+	if s.extra.Phases == nil {
+		s.extra.Phases = make([]phase, len(c.insts))
+	}
+	s.extra.Phases[i] = p
 }
 
 func (s *state) clone() *state {
-	c := &state{Vals: make([]value, len(s.Vals)), Wins: make([]window, len(s.Wins)), Dets: make([]detect.Detector, len(s.Dets))}
+	c := &state{Vals: make([]value, len(s.Vals)), Dets: make([]detect.Detector, len(s.Dets))}
 	for i, d := range s.Dets {
 		c.Dets[i] = d.Clone()
 	}
@@ -75,15 +81,24 @@ func (s *state) copyPlain(o *state) {
 	s.LastT, s.LastSlot, s.Fired, s.Next = o.LastT, o.LastSlot, o.Fired, o.Next
 	copy(s.Vals, o.Vals)
 	switch {
-	case o.Phases == nil:
-		clear(s.Phases)
-	case s.Phases == nil:
-		s.Phases = slices.Clone(o.Phases)
-	default:
-		copy(s.Phases, o.Phases)
+	case o.extra != nil:
+		if s.extra == nil {
+			s.extra = &extra{Wins: make([]window, len(o.extra.Wins))}
+		}
+		s.extra.copyFrom(o.extra)
+	case s.extra != nil:
+		clear(s.extra.Phases)
 	}
-	for i := range s.Wins {
-		s.Wins[i].copyFrom(&o.Wins[i])
+}
+
+func (x *extra) copyFrom(o *extra) {
+	for i := range x.Wins {
+		x.Wins[i].copyFrom(&o.Wins[i])
+	}
+	if o.Phases == nil {
+		clear(x.Phases)
+	} else {
+		x.Phases = append(x.Phases[:0], o.Phases...)
 	}
 }
 
