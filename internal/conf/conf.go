@@ -91,13 +91,13 @@ func Decode(file string, data []byte, into any) error {
 	case err == io.EOF:
 		return Errors{{Pos{file, 1, 1}, "the file is empty"}}
 	case err != nil:
-		return Errors{syntaxError(file, err)}
+		return Errors{syntaxError(file, data, err)}
 	}
 	switch err := documents.Decode(&second); {
 	case err == nil:
 		return Errors{{Pos{file, second.Line, second.Column}, "a second document begins here, and only the first would be read: take out the ---"}}
 	case err != io.EOF:
-		return Errors{syntaxError(file, err)}
+		return Errors{syntaxError(file, data, err)}
 	}
 	return DecodeNode(file, root.Content[0], into)
 }
@@ -110,7 +110,7 @@ func DecodeNode(file string, n *yaml.Node, into any, beside ...string) error {
 	return d.errs.Err()
 }
 
-func syntaxError(file string, err error) Error {
+func syntaxError(file string, data []byte, err error) Error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	p := Pos{file, 1, 1}
 	if rest, ok := strings.CutPrefix(text, "line "); ok {
@@ -120,7 +120,22 @@ func syntaxError(file string, err error) Error {
 			}
 		}
 	}
+	if strings.Contains(text, "tab character") || strings.Contains(text, "cannot start any token") {
+		p, text = tab(data, p, text)
+	}
 	return Error{p, "not valid YAML: " + text}
+}
+
+// tab names the commonest mistake, which the reader tells of in other words and up to a
+// line too early.
+func tab(data []byte, p Pos, text string) (Pos, string) {
+	lines := bytes.Split(data, []byte("\n"))
+	for i := p.Line - 1; i < min(p.Line+1, len(lines)); i++ {
+		if at := bytes.IndexByte(lines[i], '\t'); at >= 0 && len(bytes.Trim(lines[i][:at], " ")) == 0 {
+			return Pos{p.File, i + 1, at + 1}, "a tab: YAML is indented by spaces alone"
+		}
+	}
+	return p, text
 }
 
 type decoder struct {
@@ -229,7 +244,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	d.pairs(n, func(key, value *yaml.Node) {
 		f, ok := fields[key.Value]
 		if !ok {
-			d.fail(key, "unknown key %q%s", key.Value, telemetry.Suggest(key.Value, names))
+			d.fail(key, "unknown key %q%s", key.Value, cmp.Or(telemetry.Suggest(key.Value, names), known(names)))
 			return
 		}
 		if value.Tag == "!!null" {
@@ -237,6 +252,14 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 		}
 		d.value(value, f)
 	})
+}
+
+// known lists keys where they are few enough to be read.
+func known(names []string) string {
+	if len(names) == 0 || len(names) > 8 {
+		return ""
+	}
+	return " (there are " + strings.Join(names, ", ") + ")"
 }
 
 func collectFields(v reflect.Value, at Pos, fields map[string]reflect.Value, names *[]string) {

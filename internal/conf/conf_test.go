@@ -50,6 +50,11 @@ func TestDecodeReadsEveryKind(t *testing.T) {
 func TestMistakesStandWithTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", "items:\n  - nmae: x\n", `x.yaml:2:5: unknown key "nmae", did you mean "name"?`},
+		{"unknown key, like none", "ptr: {wxyz: 1}\n", `x.yaml:1:7: unknown key "wxyz"`},
+		{"unknown key among few", "nmbrs: x\n", `x.yaml:1:1: unknown key "nmbrs" (there are items, ptr)`},
+		{"tab", "ptr:\n\tn: 1\n", `x.yaml:2:1: not valid YAML: a tab: YAML is indented by spaces alone`},
+		{"tab after spaces", "ptr:\n  n: 1\n  \tf: 2\n", `x.yaml:3:3: not valid YAML: a tab: YAML is indented by spaces alone`},
+		{"no tab", "ptr: {f: @}\n", `x.yaml:1:1: not valid YAML: found character that cannot start any token`},
 		{"twice", "ptr: {n: 1}\nptr: {n: 2}\n", `x.yaml:2:1: key "ptr" is given twice (first in line 1)`},
 		{"bare duration", "ptr: {wait: 10}\n", `x.yaml:1:13: "10" is not a duration`},
 		{"bool as text", "ptr: {name: yes}\n", ``},
