@@ -48,6 +48,7 @@ func TestCalledWrongly(t *testing.T) {
 		{"--config is needed, see --help", 2, nil},
 		{"flag provided but not defined: -conf", 2, []string{"--conf", "x"}},
 		{`"more" is not expected, see --help`, 2, []string{"--config", "x", "more"}},
+		{`"prob" is not expected, did you mean "probe"?, see --help`, 2, []string{"prob"}},
 		{"open nowhere.yaml: no such file", 1, []string{"--config", "nowhere.yaml"}},
 		{"testdata/bad/kind.yaml:3:25: unknown kind", 1, []string{"--config", "testdata/bad/kind.yaml"}},
 	} {
@@ -90,6 +91,7 @@ func TestMistakes(t *testing.T) {
 		"rules-missing":    "3:9: rules: lstat testdata/bad/nowhere",
 		"rules-empty":      "3:9: rules: no *.yaml file in testdata/empty",
 		"rules-wrong":      "testdata/wrong-rules.yaml:5:", // %LEL and ppm: the catalogue knows no way
+		"two-devices":      `3:37: nothing to simulate`,
 		"two-mistakes":     `4:25: unknown kind "simulatd"`,
 	}
 	entries, err := os.ReadDir("testdata/bad")

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/telemetry"
 )
 
 // Version is set by the release build.
@@ -79,7 +81,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, Version)
 		return 0
 	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("%q is not expected", flags.Arg(0))
+		err = fmt.Errorf("%q is not expected%s", flags.Arg(0), telemetry.Suggest(flags.Arg(0), []string{"enrol", "probe", "watch", "calibrate", "actuators", "reset", "silence", "trip"}))
 	case err == nil && *file == "":
 		err = errors.New("--config is needed")
 	}
@@ -104,8 +106,8 @@ func exit(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	if mistakes, ok := errors.AsType[conf.Errors](err); ok && err.Error() == mistakes.Error() {
-		fmt.Fprintln(stderr, mistakes)
+	if mistakes, ok := errors.AsType[conf.Errors](err); ok && strings.HasPrefix(err.Error(), mistakes.Error()) {
+		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	fmt.Fprintf(stderr, "weishao-gateway: %v\n", err)
