@@ -90,7 +90,7 @@ func LoadWith(path, pushed string, kinds map[string]Factory) (*Config, error) {
 	if c.MQTT.PasswordFile.V != "" {
 		b, err := os.ReadFile(c.MQTT.PasswordFile.V)
 		if err != nil {
-			return nil, conf.Errors{{Pos: c.MQTT.PasswordFile.Pos, Text: fmt.Sprintf("password_file: %v", err)}}
+			return nil, conf.Errors{{Pos: c.MQTT.PasswordFile.Pos, Text: fmt.Sprintf("password_file: %v: `weishao-gateway enrol` writes it", err)}}
 		}
 		c.MQTT.Password = strings.TrimSpace(string(b))
 	}

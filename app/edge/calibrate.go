@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -164,7 +166,7 @@ func (c *calibration) part() (devices.Calibrator, error) {
 		}
 		build, ok := c.kinds[d.Kind.V]
 		if !ok {
-			return nil, conf.Errors{{Pos: d.Kind.Pos, Text: fmt.Sprintf("a %s is not calibrated in clean air", d.Kind.V)}}
+			return nil, conf.Errors{{Pos: d.Kind.Pos, Text: fmt.Sprintf("a %s is not calibrated in clean air; what is: %s", d.Kind.V, strings.Join(slices.Sorted(maps.Keys(c.kinds)), ", "))}}
 		}
 		if d.HasCalibration() {
 			return nil, conf.Errors{{Pos: d.Pos, Text: fmt.Sprintf("%q has its calibration in the file, which goes before a record: take it out first", c.device)}}

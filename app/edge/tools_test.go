@@ -174,7 +174,7 @@ func TestCalibrateRefuses(t *testing.T) {
 		{"kitchen", "", func() float64 { return 0.5 }, "nobody answers"},
 		{"kitchn", "\nme\n", nil, `did you mean "kitchen"?`},
 		{"other", "\nme\n", nil, "has its calibration in the file"},
-		{"sim", "\nme\n", nil, "a simulated is not calibrated in clean air"},
+		{"sim", "\nme\n", nil, "a simulated is not calibrated in clean air; what is: mq4"},
 	} {
 		if out, err := calibrated(t, dir, c.device, c.answers, c.volts); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s\n%s", c.device, err, c.want, out)
