@@ -110,8 +110,9 @@ func openHubLog(ctx context.Context, dir string) (hubLog, error) {
 	if _, err := door.ends(ctx); !errors.Is(err, unixsocket.ErrNobody) {
 		return door, err
 	}
-	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	log, err := eventlog.OpenDir(ctx, filepath.Join(dir, logFolder), 0, quiet)
+	// A reader that is slower than the server is told to read again from where it was,
+	// which concerns nobody here: a record that is missing ends the run.
+	log, err := eventlog.OpenDir(ctx, filepath.Join(dir, logFolder), 0, slog.New(slog.DiscardHandler))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no log: it is to be the data folder of a hub that has run (%w)", dir, err)
 	}
