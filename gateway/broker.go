@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 
 	"weishao.dev/weishao/internal/conf"
 )
@@ -31,6 +32,8 @@ func (m *MQTT) check(errs *conf.Errors) {
 		switch {
 		case err != nil || u.Host == "":
 			errs.Add(m.URL.Pos, "%q is not a broker's URL: write tcp://host:1883 or ssl://host:8883", m.URL.V)
+		case u.Port() != "" && !isPort(u.Port()):
+			errs.Add(m.URL.Pos, "%s is no port: they are 1 to 65535", u.Port())
 		case u.Scheme != "tcp" && u.Scheme != "ssl" && u.Scheme != "ws" && u.Scheme != "wss":
 			errs.Add(m.URL.Pos, "%q is no way to reach a broker: tcp, ssl, ws and wss are", u.Scheme)
 		case u.User != nil:
@@ -48,6 +51,11 @@ func (m *MQTT) check(errs *conf.Errors) {
 	if m.BacklogRate.Pos.Line != 0 && m.BacklogRate.V < 1 {
 		errs.Add(m.BacklogRate.Pos, "backlog_rate %d is not positive", m.BacklogRate.V)
 	}
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }
 
 // loose are the files with secrets that everybody on this machine may read.

@@ -72,6 +72,7 @@ func TestMistakes(t *testing.T) {
 		"interval-without-unit": `3:41: "1" is not a duration`,
 		"interval-impossible":   "3:41: interval 0s is not between 10ms and 24h0m0s",
 		"url":                   `3:13: "localhost" is not a broker's URL`,
+		"url-port":              "3:13: 18883883 is no port: they are 1 to 65535",
 		"url-scheme":            `3:13: "http" is no way to reach a broker`,
 		"url-password":          "3:13: the password does not belong in the URL",
 		"ca-without-tls":        "3:13: certificates are given, but tcp does not encrypt",
