@@ -15,6 +15,7 @@ import (
 	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/internal/unixsocket"
 	"weishao.dev/weishao/rules"
+	"weishao.dev/weishao/site"
 	"weishao.dev/weishao/telemetry"
 )
 
@@ -96,6 +97,17 @@ func describeActuators(out io.Writer, w *edgerules.Watch) {
 	for _, action := range w.Actions() {
 		if !slices.ContainsFunc(w.Actuators(), func(a *actuator.Actuator) bool { return a.Does(action.Verb, action.Target) }) {
 			fmt.Fprintf(out, "nothing here carries out %q\n", action.Verb+" "+action.Target)
+		}
+	}
+}
+
+// describePlacements prints the devices with a placement that neither rules nor the
+// shipped list names: at one that is misspelt hardly anything watches.
+func describePlacements(out io.Writer, list []gateway.Device, w *edgerules.Watch) {
+	known := append(w.Placements(), site.Placements...)
+	for _, d := range list {
+		if d.Placement != "" && !slices.Contains(known, d.Placement) {
+			fmt.Fprintf(out, "%s: no rule names the placement %q%s\n", d.ID.V, d.Placement, telemetry.Suggest(d.Placement, known))
 		}
 	}
 }

@@ -185,3 +185,24 @@ actuators:
 		}
 	}
 }
+
+// A placement that is misspelt is no mistake, a site may have its own; it is told of.
+func TestPlacementsThatNoRuleNames(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "rules.yaml", `rules:
+  - {name: leak, hazard: gas_leak, severity: critical, placement: [our_cellar], when: gas.ch4 > 20 %LEL, message: {zh: x, en: x}}
+`)
+	code, out, errs := call(t, "--check", "--config", write(t, dir, "gateway.yaml", `group: g
+node: n
+rules: [rules.yaml]
+devices:
+  - {id: a, kind: simulated, placement: kitchn_gas, simulate: {gas: {}}}
+  - {id: b, kind: simulated, placement: kitchen_gas, simulate: {gas: {}}}
+  - {id: c, kind: simulated, placement: our_cellar, simulate: {gas: {}}}
+  - {id: d, kind: simulated, simulate: {gas: {}}}
+`))
+	const want = "a: no rule names the placement \"kitchn_gas\", did you mean \"kitchen_gas\"?\n"
+	if code != 0 || !strings.Contains(out, want) || strings.Count(out, "no rule names") != 1 {
+		t.Errorf("exit code %d, printed %s%s, want %s", code, out, errs, want)
+	}
+}

@@ -85,6 +85,7 @@ func Check(file string, out io.Writer) error {
 		fmt.Fprintf(out, "%-24s %-18s every %-6s %s\n", d.ID, d.Placement, d.Interval, strings.Join(d.Metrics, ", "))
 	}
 	describeActuators(out, p.watch)
+	describePlacements(out, p.cfg.Devices, p.watch)
 	fmt.Fprintf(out, "%s: %s/%s, %d devices; no mistakes found\n", file, p.cfg.Group.V, p.cfg.Node.V, len(infos))
 	return nil
 }

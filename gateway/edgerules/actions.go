@@ -143,6 +143,18 @@ func (w *Watch) Actuator(id string) (*actuator.Actuator, error) {
 	return nil, fmt.Errorf("there is no actuator %q (there are %s)%s", id, cmp.Or(strings.Join(names, ", "), "none"), telemetry.Suggest(id, names))
 }
 
+// Placements are those that the rules name, each once, sorted.
+func (w *Watch) Placements() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []string
+	for _, r := range w.engine.Pack().Rules {
+		list = append(list, r.Placement...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // Actions are those of the rules, each once, in the rules' order.
 func (w *Watch) Actions() []rules.Action {
 	w.mu.Lock()
