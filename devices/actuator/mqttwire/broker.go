@@ -63,6 +63,7 @@ type broker struct {
 	mu     sync.Mutex
 	topics []string
 	held   int
+	first  chan struct{} // closed when the first connection of run is there, or was refused
 	stop   context.CancelFunc
 	ended  chan struct{}     // closed when what stop stops has ended
 	client mqtt.Client       // nil: away
@@ -89,14 +90,14 @@ func (b *broker) hold() (release func()) {
 	defer b.mu.Unlock()
 	if b.held++; b.held == 1 {
 		ctx, stop := context.WithCancel(context.Background())
-		before, ended := b.ended, make(chan struct{})
-		b.stop, b.ended = stop, ended
+		before, ended, first := b.ended, make(chan struct{}), make(chan struct{})
+		b.stop, b.ended, b.first = stop, ended, first
 		go func() {
 			defer close(ended)
 			if before != nil { // its end would be taken for this one's
 				<-before
 			}
-			b.run(ctx)
+			b.run(ctx, sync.OnceFunc(func() { close(first) }))
 		}()
 	}
 	return sync.OnceFunc(func() {
@@ -108,7 +109,23 @@ func (b *broker) hold() (release func()) {
 	})
 }
 
+// settled waits for the first connection, or its failure, no longer than ctx lasts:
+// an actuator that starts with the gateway is not in trouble yet.
+func (b *broker) settled(ctx context.Context) {
+	b.mu.Lock()
+	first := b.first
+	b.mu.Unlock()
+	if first == nil {
+		return // nobody connects
+	}
+	select {
+	case <-first:
+	case <-ctx.Done():
+	}
+}
+
 func (b *broker) publish(ctx context.Context, topic, payload string, retain bool) error {
+	b.settled(ctx)
 	b.mu.Lock()
 	c, away := b.client, b.away
 	b.mu.Unlock()
@@ -119,7 +136,8 @@ func (b *broker) publish(ctx context.Context, topic, payload string, retain bool
 }
 
 // last is what was heard last on a topic.
-func (b *broker) last(topic string) (string, error) {
+func (b *broker) last(ctx context.Context, topic string) (string, error) {
+	b.settled(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.client == nil {
@@ -133,13 +151,15 @@ func (b *broker) last(topic string) (string, error) {
 }
 
 // run holds one connection after the other. Each has a client of its own.
-func (b *broker) run(ctx context.Context) {
+func (b *broker) run(ctx context.Context, settled func()) {
+	defer settled()
 	for again := firstAgain; ctx.Err() == nil; again = min(2*again, lastAgain) {
 		began := time.Now()
-		err := b.connection(ctx)
+		err := b.connection(ctx, settled)
 		b.mu.Lock()
 		b.client, b.heard, b.away = nil, map[string]string{}, fmt.Errorf("no connection to %s: %w", b.url, err)
 		b.mu.Unlock()
+		settled()
 		if time.Since(began) > lastAgain {
 			again = firstAgain
 		}
@@ -150,7 +170,7 @@ func (b *broker) run(ctx context.Context) {
 	}
 }
 
-func (b *broker) connection(ctx context.Context) error {
+func (b *broker) connection(ctx context.Context, settled func()) error {
 	lost := make(chan error, 1)
 	c := mqtt.NewClient(b.options(lost))
 	defer c.Disconnect(100)
@@ -170,6 +190,7 @@ func (b *broker) connection(ctx context.Context) error {
 	b.mu.Lock()
 	b.client = c
 	b.mu.Unlock()
+	settled()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

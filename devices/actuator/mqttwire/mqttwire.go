@@ -9,9 +9,10 @@
 // alive, the topic of its last will, what it said counts only while that says online.
 //
 // Wires that name the same broker share a connection, MQTT 3.1.1 with a clean session,
-// which is there while an actuator runs. A connection that is lost is made again with
-// back-off; until then output and input are errors at once, and nothing is kept to be
-// published later: the actuator does that, with what is true then.
+// which is there while an actuator runs. At its start an output or input waits for the
+// first one. A connection that is lost is made again with back-off; until then they are
+// errors at once, and nothing is kept to be published later: the actuator does that,
+// with what is true then.
 package mqttwire
 
 import (
@@ -142,11 +143,11 @@ var (
 )
 
 // alive is an error unless the topic of the last will says online.
-func (i *input) alive() error {
+func (i *input) alive(ctx context.Context) error {
 	if i.own.Alive.V == "" {
 		return nil
 	}
-	payload, err := i.broker.last(i.own.Alive.V)
+	payload, err := i.broker.last(ctx, i.own.Alive.V)
 	if err != nil {
 		return err
 	}
@@ -159,11 +160,11 @@ func (i *input) alive() error {
 	return nil
 }
 
-func (i *input) Get(context.Context) (bool, error) {
-	if err := i.alive(); err != nil {
+func (i *input) Get(ctx context.Context) (bool, error) {
+	if err := i.alive(ctx); err != nil {
 		return false, err
 	}
-	payload, err := i.broker.last(i.own.Topic.V)
+	payload, err := i.broker.last(ctx, i.own.Topic.V)
 	if err != nil {
 		return false, err
 	}

@@ -1,6 +1,7 @@
 package mqttwire
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,6 +147,43 @@ func TestPlugBehindMosquitto(t *testing.T) {
 	made[0].Reset() // while nobody hears it
 	mosquitto(t, addr)
 	eventually(t, "closed again", state(0))
+}
+
+// troubles counts the lines of a log that tell of one.
+type troubles struct{ n atomic.Int32 }
+
+func (t *troubles) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("in trouble")) {
+		t.n.Add(1)
+	}
+	return len(line), nil
+}
+
+// A siren that starts before its connection is there is in no trouble, and is told to
+// rest.
+func TestAStartIsNoTrouble(t *testing.T) {
+	addr := freeAddr(t)
+	mosquitto(t, addr)
+	var list []yaml.Node
+	if err := yaml.Unmarshal(fmt.Appendf(nil, `[{id: horn, kind: siren, output: {mqtt: {broker: {url: "tcp://%s"}, topic: horn}}}]`, addr), &list); err != nil {
+		t.Fatal(err)
+	}
+	told := &troubles{}
+	made, err := actuator.Build("g.yaml", list, actuator.Deps{Log: slog.New(slog.NewTextHandler(told, nil)), Dir: t.TempDir(),
+		Wires: map[string]actuator.Wires{"mqtt": Wires(t.TempDir())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, made[0])
+	eventually(t, "at rest", func() error {
+		if s := made[0].Status(); s.Fault != "" || !s.Known || s.State != 0 {
+			return fmt.Errorf("it is %+v", s)
+		}
+		return nil
+	})
+	if n := told.n.Load(); n != 0 {
+		t.Errorf("%d troubles were told", n)
+	}
 }
 
 // What is said on the topic, and what it means.
