@@ -20,7 +20,7 @@ func remedy(url string, err error) string {
 	case as[x509.HostnameError](err):
 		return "reach the broker in mqtt.url by a name that its certificate is for"
 	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised):
-		return "enrol the gateway again with `weishao gateway-enrol`, and put the new password into mqtt.password_file"
+		return "enrol the gateway again: `weishao gateway-enrol` at the hub, `weishao-gateway enrol` here; if the hub asks for certificates, give mqtt.cert and mqtt.key"
 	case errors.Is(err, io.EOF) && open:
 		return "if the broker speaks TLS, begin mqtt.url with ssl://"
 	case errors.Is(err, syscall.ECONNREFUSED):
