@@ -41,7 +41,7 @@ func (s *Brokers) broker(n *yaml.Node, at conf.Pos, dir string, errs *conf.Error
 		return b
 	}
 	b := &Broker{url: c.URL.V, username: c.Username.V, password: c.password(errs), tls: c.tls(errs), log: s.log,
-		changed: make(chan struct{}, 1)}
+		taken: map[string]string{}, changed: make(chan struct{}, 1)}
 	s.list[key] = b
 	return b
 }
@@ -51,6 +51,8 @@ type Broker struct {
 	url, username, password string
 	tls                     *tls.Config
 	log                     *slog.Logger
+
+	taken map[string]string // by which device, while a configuration is read
 
 	changed chan struct{} // has a token when devices have joined
 

@@ -55,6 +55,7 @@ type Parts struct {
 type Dialect struct {
 	Known    func(field string) (Known, bool)
 	Interval time.Duration // default: the longest that such a device is silent
+	Behind   string        // which device of a topic that several share; "" if it has one
 
 	// Speaker makes the device's Speaker once its fields are known. It may add to
 	// the errors.
@@ -85,6 +86,7 @@ func (c *Config) Device(at conf.Pos, info devices.Info, d Dialect, parts Parts) 
 	var speaker Speaker
 	if len(errs) == 0 {
 		speaker = d.Speaker(list, &errs)
+		c.alone(broker, d.Behind, info.ID, &errs)
 	}
 	if err := errs.Err(); err != nil {
 		return nil, err
@@ -94,6 +96,19 @@ func (c *Config) Device(at conf.Pos, info devices.Info, d Dialect, parts Parts) 
 	}
 	return &device{info: info, broker: broker, speaker: speaker,
 		rules: rules{metrics: info.Metrics, interval: info.Interval, stuckAfter: stuckAfter, unreliable: c.UnreliableClear}}, nil
+}
+
+// alone reports a field that another device takes: of an entry that was copied, and
+// shows one flat's sensor as another's.
+func (c *Config) alone(b *Broker, behind, device string, errs *conf.Errors) {
+	for name, f := range c.Fields {
+		what := c.Topic.V + "\x00" + behind + "\x00" + name
+		if before, taken := b.taken[what]; taken && before != device {
+			errs.Add(f.Pos, "field %q of %s is taken by %s: give each sensor its own topic, or the field to one of them", name, c.Topic.V, before)
+			continue
+		}
+		b.taken[what] = device
+	}
 }
 
 // maxTopic is MQTT's own limit.

@@ -89,6 +89,27 @@ func TestInfo(t *testing.T) {
 	}
 }
 
+// Devices that take one field of one topic are an entry that was copied.
+func TestOneFieldOneDevice(t *testing.T) {
+	p := parts(t)
+	for _, c := range []struct{ id, kind, config, want string }{
+		{"a", "zigbee2mqtt", "topic: z/x\nfields: {smoke: {}}", ""},
+		{"a", "zigbee2mqtt", "topic: z/x\nfields: {smoke: {}}", ""}, // the same one, read again
+		{"b", "zigbee2mqtt", "topic: z/x\nfields: {smoke: {}}", `x.yaml:2:17: field "smoke" of z/x is taken by a: give each sensor its own topic, or the field to one of them`},
+		{"c", "zigbee2mqtt", "topic: z/x\nfields: {carbon_monoxide: {}}", ""}, // a detector with several alarms
+		{"d", "zigbee2mqtt", "topic: z/y\nfields: {smoke: {}}", ""},
+		{"e", "zigbee2mqtt", "topic: z/x\nfields: {smoke: {}}\nbroker: {url: \"tcp://h:1\"}", ""},
+		{"f", "tasmota", "topic: bridge\ndevice: '0x1'\nfields: {ZoneStatus: {}}", ""},
+		{"g", "tasmota", "topic: bridge\ndevice: '0x2'\nfields: {ZoneStatus: {}}", ""},
+		{"h", "tasmota", "topic: bridge\ndevice: '0x2'\nfields: {ZoneStatus: {}}", `field "ZoneStatus" of bridge is taken by g`},
+	} {
+		_, err := build(c.kind, c.config, devices.Info{ID: c.id}, p)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.id, err, c.want)
+		}
+	}
+}
+
 // Devices that name one broker, however they do, share it.
 func TestBrokersAreShared(t *testing.T) {
 	p := parts(t)

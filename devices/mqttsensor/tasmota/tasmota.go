@@ -97,6 +97,7 @@ func (o *Own) Device(info devices.Info, parts mqttsensor.Parts) (devices.Device,
 	return o.Config.Device(o.Pos, info, mqttsensor.Dialect{
 		Known:    lookUp,
 		Interval: interval,
+		Behind:   o.Zigbee.V,
 		Speaker: func(fields []mqttsensor.Field, errs *conf.Errors) mqttsensor.Speaker {
 			topic := o.Topic.V
 			if !strings.Contains(topic, "/") {
