@@ -60,6 +60,7 @@ func TestSharedHardware(t *testing.T) {
 	const mq = "- {id: a, kind: mq4, calibration: {r0: 1}, adc: {kind: ads1115, channel: 0}}\n"
 	for text, want := range map[string]string{
 		mq + "- {id: b, kind: mq4, calibration: {r0: 1}, adc: {kind: ads1115, channel: 1, range: 6.144}}\n": "",
+		mq + "- {id: b, kind: mq4, calibration: {r0: 1}, adc: {kind: ads1115, channel: 0}}\n":               "6:74: input 0 of /dev/i2c-1 0x48 is read by a: give each sensor its own",
 		mq + "- {id: b, kind: ina219, address: 0x48}\n":                                                     "address 0x48 on /dev/i2c-1 is taken by the converter ads1115",
 		mq + "- {id: b, kind: sct013, amps_per_volt: 30, adc: {kind: ads1015, channel: 1}}\n":               "address 0x48 on /dev/i2c-1 is taken by the converter ads1115",
 		mq + "- {id: b, kind: sct013, amps_per_volt: 30, adc: {kind: ads1115, channel: 4}}\n":               "a ads1115 has inputs 0 to 3, not 4",

@@ -113,6 +113,9 @@ func (h *hardware) input(c *adc.Config, at conf.Pos, device string, errs *conf.E
 		chip = before
 	}
 	h.chips[place] = chip
+	if before := h.buses.Claim(fmt.Sprintf("%s input %d", place, c.Channel.V), device); before != "" && c.Channel.Pos.Line != 0 {
+		errs.Add(c.Channel.Pos, "input %d of %s is read by %s: give each sensor its own", c.Channel.V, place, before)
+	}
 	return chip.input(c, errs)
 }
 
