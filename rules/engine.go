@@ -203,24 +203,6 @@ func (e *Engine) readings(x *record.Readings, d *device) {
 	}
 }
 
-// queued is a reading that waits for the others of its record: a record has them by
-// device, and a cell wants those of all its devices in order of time.
-type queued struct {
-	c *cell
-	p point
-}
-
-// inOrder takes the readings that wait.
-func (e *Engine) inOrder() {
-	slices.SortStableFunc(e.queued, func(a, b queued) int {
-		return compare(a.p, b.p)
-	})
-	for _, q := range e.queued {
-		e.observe(q.c, q.p)
-	}
-	e.queued = e.queued[:0]
-}
-
 // device finds a device or makes one that nobody has announced.
 func (e *Engine) device(id string) *device {
 	d := e.byID[id]
@@ -252,37 +234,6 @@ func (e *Engine) gateway(id string) *gateway {
 		e.gates = append(e.gates, g)
 	}
 	return g
-}
-
-// resettle puts a device that has changed, and was in a zone, where it belongs now.
-func (e *Engine) resettle(d *device, was string) {
-	if was == d.zone {
-		e.arrange(was)
-		return
-	}
-	e.unlist(d, was)
-	e.list(d)
-	e.arrange(was, d.zone)
-}
-
-// list notes in which zone a device is.
-func (e *Engine) list(d *device) {
-	d.next, e.zones[d.zone] = e.zones[d.zone], d
-}
-
-func (e *Engine) unlist(d *device, zone string) {
-	if e.zones[zone] == d {
-		if e.zones[zone] = d.next; d.next == nil {
-			delete(e.zones, zone)
-		}
-		return
-	}
-	for o := e.zones[zone]; o != nil; o = o.next {
-		if o.next == d {
-			o.next = d.next
-			return
-		}
-	}
 }
 
 func (e *Engine) deviceBirth(x *record.DeviceBirth) {
@@ -348,18 +299,6 @@ func (e *Engine) setRules(x *record.Rules) error {
 	e.pack = pack
 	e.resite()
 	return nil
-}
-
-// resite puts every device where the site in effect says.
-func (e *Engine) resite() {
-	e.zones = map[string]*device{}
-	e.layouts = map[string]*layout{}
-	for _, d := range e.order {
-		d.settleIn(e.site)
-		e.look(d)
-		e.list(d)
-	}
-	e.arrange(slices.Sorted(maps.Keys(e.zones))...)
 }
 
 // Active lists the raises that hold, in the order in which they came.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"weishao.dev/weishao/rules/detect"
@@ -49,4 +50,34 @@ func (e *Engine) kitOf(metrics []string) *kit {
 	}
 	e.kits[name] = k
 	return k
+}
+
+// cellOf makes a cell without its state.
+func (e *Engine) cellOf(kind byte, devices []*device) *cell {
+	return &cell{layout: e.layoutOf(devices), devices: devices, at: devices[0].place, kind: kind}
+}
+
+// layoutOf finds or makes the layout of a cell of some devices.
+func (e *Engine) layoutOf(devices []*device) *layout {
+	key := layoutKey(devices)
+	l := e.layouts[key]
+	if l == nil {
+		l = e.build(devices)
+		e.layouts[key] = l
+	}
+	return l
+}
+
+// layoutKey is all that the devices of a cell have a say in.
+func layoutKey(devices []*device) string {
+	var b []byte
+	for _, d := range devices {
+		b = append(b, d.placement...)
+		b = strconv.AppendFloat(append(b, 0), d.rating, 'g', -1, 64)
+		for _, m := range d.kit.metrics {
+			b = append(append(b, 0), m...)
+		}
+		b = append(b, '\n')
+	}
+	return string(b)
 }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -67,36 +66,6 @@ type instance struct {
 
 // about reports whether the instance says something of a device of its cell.
 func (in *instance) about(dev int) bool { return in.dev == dev || in.dev < 0 }
-
-// cellOf makes a cell without its state.
-func (e *Engine) cellOf(kind byte, devices []*device) *cell {
-	return &cell{layout: e.layoutOf(devices), devices: devices, at: devices[0].place, kind: kind}
-}
-
-// layoutOf finds or makes the layout of a cell of some devices.
-func (e *Engine) layoutOf(devices []*device) *layout {
-	key := layoutKey(devices)
-	l := e.layouts[key]
-	if l == nil {
-		l = e.build(devices)
-		e.layouts[key] = l
-	}
-	return l
-}
-
-// layoutKey is all that the devices of a cell have a say in.
-func layoutKey(devices []*device) string {
-	var b []byte
-	for _, d := range devices {
-		b = append(b, d.placement...)
-		b = strconv.AppendFloat(append(b, 0), d.rating, 'g', -1, 64)
-		for _, m := range d.kit.metrics {
-			b = append(append(b, 0), m...)
-		}
-		b = append(b, '\n')
-	}
-	return string(b)
-}
 
 func (e *Engine) build(devices []*device) *layout {
 	b := builder{cat: e.site.Catalogue, devices: devices, l: &layout{loc: e.site.Location}, at: map[slotKey]int{}}
