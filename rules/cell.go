@@ -111,9 +111,15 @@ func (c *cell) publish(m *moment, det int) {
 }
 
 func (c *cell) evaluate(m *moment, i int, o observer) {
-	r, p := c.insts[i], m.s.phase(i)
+	r, p := c.insts[i], &phase{}
+	kept := m.s.extra != nil && m.s.extra.Phases != nil
+	if kept {
+		p = &m.s.extra.Phases[i]
+	}
 	change, since := p.evaluate(r, m)
-	c.setPhase(m.s, i, p)
+	if !kept && p.Stage != idle {
+		c.setPhase(m.s, i, *p)
+	}
 	switch change {
 	case raised:
 		o.raised(c, m.s, i, m.t)
