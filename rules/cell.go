@@ -126,7 +126,7 @@ func (c *cell) evaluate(m *moment, i int, o observer) {
 	case cleared:
 		o.cleared(c, m.s, i, since, m.t)
 	}
-	if due := p.due(r.rule); due != 0 {
+	if due := p.due(r); due != 0 {
 		m.s.Next = min(m.s.Next, due)
 	}
 	if r.timed {
@@ -166,7 +166,7 @@ func (c *cell) due(s *state) int64 {
 	}
 	for i, r := range c.insts {
 		p := s.phase(i)
-		if due := p.due(r.rule); due != 0 {
+		if due := p.due(r); due != 0 {
 			next = min(next, due)
 		}
 		if r.timed {

@@ -98,10 +98,13 @@ func (e *Engine) chart(c *cell, thin []thinned, s *state, det int, t int64) {
 			last.t = 0
 			continue
 		}
-		since := t - last.t
-		moved := math.Abs(v.V-last.v) >= c.slots[slot].move*max(1, math.Abs(last.v))
-		if last.t != 0 && (since < chartSpace && !crossing(last.v, v.V) || !moved && since < chartRest) {
-			continue
+		if since := t - last.t; last.t != 0 {
+			if since < chartSpace && !crossing(last.v, v.V) {
+				continue
+			}
+			if moved := math.Abs(v.V-last.v) >= c.slots[slot].move*max(1, math.Abs(last.v)); !moved && since < chartRest {
+				continue
+			}
 		}
 		*last = thinned{t, v.V}
 		e.out.Derived(DerivedSample{Device: c.devices[c.dets[det].dev].id, Point: telemetry.Point{Metric: c.slots[slot].metric, Time: t, Value: v.V}})

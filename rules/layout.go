@@ -55,13 +55,14 @@ type windowOf struct {
 
 // instance is one rule at one device, or at one place.
 type instance struct {
-	rule        *Rule
-	dev         int // whose metrics it asks for; -1: of several
-	when, clear *node
-	timed       bool     // its truth may change with time alone
-	evidence    []int    // measured slots that decide
-	likelihood  int      // slot of a likelihood, or -1
-	others      []string // hazards that it asks other places for
+	rule            *Rule
+	dev             int // whose metrics it asks for; -1: of several
+	when, clear     *node
+	hold, clearHold int64    // ms
+	timed           bool     // its truth may change with time alone
+	evidence        []int    // measured slots that decide
+	likelihood      int      // slot of a likelihood, or -1
+	others          []string // hazards that it asks other places for
 }
 
 // about reports whether the instance says something of a device of its cell.
@@ -210,7 +211,7 @@ func (b *builder) rule(r *Rule) {
 }
 
 func (b *builder) instance(r *Rule, d int, group []int) {
-	in := &instance{rule: r, dev: d, likelihood: -1, others: r.others()}
+	in := &instance{rule: r, dev: d, likelihood: -1, others: r.others(), hold: r.Hold.Milliseconds(), clearHold: r.ClearHold.Milliseconds()}
 	for _, p := range r.programs() {
 		n := b.bind(p.Root, d, group, in)
 		in.timed = in.timed || p.Timed

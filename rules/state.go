@@ -129,7 +129,7 @@ const (
 // onset is in Onset; on cleared, since says since when.
 func (p *phase) evaluate(r *instance, m *moment) (change int, since int64) {
 	if p.Stage == idle || p.Stage == pending {
-		return p.rise(r.rule.Hold.Milliseconds(), r.when.truth(m), m.t), 0
+		return p.rise(r.hold, r.when.truth(m), m.t), 0
 	}
 	var c lang.Truth
 	if r.clear != nil {
@@ -137,7 +137,7 @@ func (p *phase) evaluate(r *instance, m *moment) (change int, since int64) {
 	} else {
 		c = r.when.truth(m).Not()
 	}
-	return p.fall(r.rule.ClearHold.Milliseconds(), c, m.t)
+	return p.fall(r.clearHold, c, m.t)
 }
 
 // rise waits for When. Unknown makes the hold wait; if that takes longer than the
@@ -203,13 +203,13 @@ func (p *phase) sees(c lang.Truth, hold, t int64) bool {
 }
 
 // due is when the phase changes by time alone; 0: it does not.
-func (p *phase) due(r *Rule) int64 {
+func (p *phase) due(r *instance) int64 {
 	switch {
 	case p.Blind != 0:
 	case p.Stage == pending:
-		return p.Since + r.Hold.Milliseconds()
+		return p.Since + r.hold
 	case p.Stage == clearing:
-		return p.Since + r.ClearHold.Milliseconds()
+		return p.Since + r.clearHold
 	}
 	return 0
 }
