@@ -22,7 +22,7 @@
 // # Late readings
 //
 // What a rule has raised on what it had can change when a reading comes late. Each
-// cell (the devices that are looked at together: one, or a place's) keeps checkpoints
+// cell (the devices that are looked at together: one, or a place's) keeps a checkpoint
 // of its state and the readings since; a reading that is up to Lateness late is
 // put where it belongs and the rest is evaluated again. The difference between
 // what was said and what should have been said is raised, cleared or revised.
@@ -35,6 +35,6 @@
 // # State
 //
 // Windows and detectors are bounded: see window.go and package detect. The readings
-// kept for a cell are those of the last Lateness to twice that, 24 bytes each;
+// kept for a cell are those of the last Lateness to twice that, 16 bytes each;
 // during an outage's drain at most maxAside for the whole engine.
 package rules
