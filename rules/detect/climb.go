@@ -127,8 +127,8 @@ func (s *climbState) judge() {
 		all[i] = float64(s.Minute[(s.Minutes-int64(n-i))%climbMinutes])
 	}
 	level := s.unrest(all[n-45 : n])
-	steps, some := s.steps()
-	if !some {
+	var steps [climbFloors]step
+	if !s.steps(&steps) {
 		return
 	}
 	tol := max(climbNoise, 2.5*s.Noise*level, 0.6*s.Step)
@@ -147,19 +147,16 @@ func (s *climbState) unrest(x []float64) float64 {
 	for i := range d {
 		d[i] = math.Abs(x[i+1] - x[i])
 	}
-	slices.Sort(d)
-	third := d[len(d)/3] / 0.61 // a third of normal differences are below 0.61 sigma
 	step := 0.0
 	for _, v := range d {
-		if v > 1e-3 {
+		if v > 1e-3 && (step == 0 || v < step) {
 			step = v
-			break
 		}
 	}
+	third := nth(d, len(d)/3) / 0.61 // a third of normal differences are below 0.61 sigma
 	y := buf[:len(x)]
 	copy(y, x)
-	slices.Sort(y)
-	level := y[len(y)/4]
+	level := nth(y, len(y)/4)
 	s.Noise = least(s.Noise, third/max(level, 20))
 	s.Step = least(s.Step, step)
 	return level
@@ -178,18 +175,21 @@ func least(old, v float64) float64 {
 // hours, and by how much it rose.
 type step struct{ since, before, lowest, jump float64 }
 
-// steps looks at every place far enough back; some is false when the floor does
-// not stand a charger's power above what was before at any of them.
-func (s *climbState) steps() (list [climbFloors]step, some bool) {
+// steps looks at every place far enough back; false when the floor does not stand a
+// charger's power above what was before at any of them.
+func (s *climbState) steps(list *[climbFloors]step) (some bool) {
 	n := int(s.floors())
 	var floor [climbFloors]float64 // the newest first
 	for i := range n {
 		floor[i] = s.floor(int64(i))
 	}
-	lowest := math.Inf(1)
+	lowest, before := math.Inf(1), math.Inf(1)
 	for k := n - climbBefore - 1; k > 0; k-- {
 		p := &list[k]
-		p.before = slices.Min(floor[k+1 : k+1+climbBefore])
+		if before = min(before, floor[k+1]); k == n-climbBefore-1 || floor[k+1+climbBefore] == before {
+			before = slices.Min(floor[k+1 : k+1+climbBefore]) // the least has gone out
+		}
+		p.before = before
 		// A power cut is not what the dwelling draws.
 		if v := floor[k+climbBefore]; v > 0.3*p.before {
 			lowest = min(lowest, v)
@@ -209,88 +209,7 @@ func (s *climbState) steps() (list [climbFloors]step, some bool) {
 			p.since, some = second, true // the second lowest: one dip is no end
 		}
 	}
-	return list, some
-}
-
-// lines tries the lines that lie under the readings: those between corners of the
-// lower convex hull, after dips of up to two minutes are filled.
-func (s *climbState) lines(x []float64, tol float64, steps *[climbFloors]step) {
-	var buf [climbMinutes]float64
-	y := fillDips(buf[:len(x)], x)
-	var corners [climbMinutes]int
-	hull := corners[:0]
-	for i := range y {
-		for len(hull) >= 2 {
-			a, b := hull[len(hull)-2], hull[len(hull)-1]
-			if float64((y[b]-y[a])*float64(i-a)) < float64((y[i]-y[a])*float64(b-a)) {
-				break
-			}
-			hull = hull[:len(hull)-1]
-		}
-		hull = append(hull, i)
-	}
-	for p, i := range hull {
-		for _, j := range hull[p+1:] {
-			if j-i >= len(x)/4 && y[j] > y[i] {
-				s.try(x, support{At: y[i], Slope: (y[j] - y[i]) / float64(j-i), From: float64(i)}, tol, steps)
-			}
-		}
-	}
-}
-
-// fillDips is x with dips of up to two minutes filled: a charger looks at its
-// battery now and then.
-func fillDips(y, x []float64) []float64 {
-	for i := range y {
-		y[i] = math.Inf(1)
-		for j := max(0, i-2); j <= i; j++ {
-			top := x[j]
-			for _, v := range x[j+1 : min(len(x), j+3)] {
-				top = max(top, v)
-			}
-			y[i] = min(y[i], top)
-		}
-	}
-	return y
-}
-
-// support is a line: At at minute From, and Slope in W a minute.
-type support struct{ At, Slope, From float64 }
-
-func (l support) at(minute float64) float64 { return l.At + float64(l.Slope*(minute-l.From)) }
-
-// onLine is how readings lie about a line.
-type onLine struct {
-	on    float64 // minutes on it in runs of at least climbRun
-	near  float64 // minutes beside it: within three tolerances
-	below float64 // minutes below it
-	fit   line    // of those on it
-}
-
-func (l support) look(x []float64, tol float64) (o onLine) {
-	run := 0.0
-	for i, v := range x {
-		off := v - l.at(float64(i))
-		if math.Abs(off) <= tol {
-			o.fit.add(float64(i), v)
-			run++
-			continue
-		}
-		if run >= climbRun {
-			o.on += run
-		}
-		run = 0
-		if math.Abs(off) <= 3*tol {
-			o.near++
-		}
-		if off < -tol {
-			o.below++
-		}
-	}
-	if run >= climbRun {
-		o.on += run
-	}
-	return o
+	return some
 }
 
 // try fits a line to what lies on it and weighs it with every step that it can

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -182,6 +184,21 @@ func TestFloorForgetsOverAGap(t *testing.T) {
 		seen = max(seen, l)
 		if minute > 400 && l > 0 {
 			t.Fatalf("minute %d: likelihood %.2f out of a session whose start was before the gap", minute, l)
+		}
+	}
+}
+
+func TestNth(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		x := make([]float64, 1+r.IntN(90))
+		for i := range x {
+			x[i] = float64(r.IntN(1 + r.IntN(200))) // some many times
+		}
+		sorted := slices.Sorted(slices.Values(x))
+		k := r.IntN(len(x))
+		if got := nth(slices.Clone(x), k); got != sorted[k] {
+			t.Fatalf("nth(%v, %d) = %g, want %g", x, k, got, sorted[k])
 		}
 	}
 }

@@ -96,3 +96,29 @@ func fitRing(ring []sample, at, count, from int32) line {
 	}
 	return l
 }
+
+// nth is the value that would stand at place k of x in order; x loses its order.
+func nth(x []float64, k int) float64 {
+	for lo, hi := 0, len(x)-1; lo < hi; {
+		i, j, pivot := lo, hi, x[k]
+		for i <= j {
+			for x[i] < pivot {
+				i++
+			}
+			for x[j] > pivot {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i, j = i+1, j-1
+			}
+		}
+		if j < k {
+			lo = i
+		}
+		if i > k {
+			hi = j
+		}
+	}
+	return x[k]
+}
