@@ -156,7 +156,7 @@ func (c *connection) goodbye() error {
 	for {
 		wait, err := c.step()
 		left := time.Until(end)
-		if err != nil || left <= 0 || wait > 0 && c.lanes.drained() {
+		if err != nil || left <= 0 || wait > 0 && !c.birthDue() && c.lanes.drained() {
 			break
 		}
 		if wait == 0 {
@@ -181,7 +181,7 @@ func (c *connection) step() (time.Duration, error) {
 	c.s.turned()
 	now := time.Now()
 	c.obey(c.inbox.take(), now)
-	if c.due || c.s.deps.Outbox.Generation() != c.generation || c.s.reported().change != c.config {
+	if c.birthDue() {
 		if rest := c.born.Add(birthPause).Sub(now); rest > 0 {
 			return rest, nil
 		}
@@ -206,6 +206,12 @@ func (c *connection) step() (time.Duration, error) {
 		}
 	}
 	return wait, nil
+}
+
+// birthDue reports whether what was declared is not so any more, or the hub asks for it
+// again. Until it is declared nothing is sent, so nothing is known of what there is to send.
+func (c *connection) birthDue() bool {
+	return c.due || c.s.deps.Outbox.Generation() != c.generation || c.s.reported().change != c.config
 }
 
 // obey acts on the hub's commands.

@@ -89,6 +89,24 @@ func TestReadingsReachTheHubAndAreForgottenOnItsWord(t *testing.T) {
 	h.until("certificate of death", func() bool { return len(h.dead) == 1 && h.bdSeqDied == bd })
 }
 
+// What is measured last waits for no second session, also where a birth is due at the
+// stop, before which nothing may be sent.
+func TestStopWhileABirthIsDue(t *testing.T) {
+	broker := startBroker(t)
+	h := startHub(t, broker)
+	box := newOutbox(t, t.TempDir())
+	s, stop := startSession(t, "tcp://"+broker, box, nil)
+	h.until("birth", func() bool { return len(h.births) == 1 && len(h.devices) == 1 })
+	s.Report("0123456789ab", "")
+	box.Append(record.Live, []outbox.Batch{reading(1)})
+	stop()
+	if n := box.Status().Pending; n != 0 {
+		t.Errorf("%d readings are left for the next session", n)
+	}
+	h.until("certificate of death", func() bool { return len(h.got) == 1 && len(h.dead) == 1 })
+	h.noComplaints()
+}
+
 func TestNothingIsForgottenWithoutTheHubsWord(t *testing.T) {
 	broker := startBroker(t)
 	h := startHub(t, broker)
