@@ -210,6 +210,13 @@ func Suggest(s string, candidates []string) string {
 			best, bestD = c, d
 		}
 	}
+	if best == "" { // "pms5003", where "pms" is meant
+		for _, c := range candidates {
+			if len(c) > max(2, len(best)) && strings.HasPrefix(strings.ToLower(s), strings.ToLower(c)) {
+				best = c
+			}
+		}
+	}
 	if best == "" {
 		return ""
 	}
