@@ -120,3 +120,18 @@ func (c *crowd) second() {
 	c.read += len(c.order) / 10
 	c.e.Apply(&c.rec, &c.out)
 }
+
+// A device takes 2 KB, and a reading that is like those before it allocates nothing.
+func TestADeviceIsSmall(t *testing.T) {
+	const devices, most = 2_000, 2_200
+	c := newCrowd(devices)
+	for range 70 {
+		c.second()
+	}
+	if held := int64(heap()-c.own) / devices; held > most {
+		t.Errorf("%d bytes a device, at most %d wanted", held, most)
+	}
+	if n := testing.AllocsPerRun(40, c.second); n > 0 {
+		t.Errorf("%g allocations a second, want none", n)
+	}
+}
