@@ -15,6 +15,7 @@ import (
 func (e *Engine) arrange(zones ...string) {
 	var old []*cell
 	var made []*cell
+	found := map[*cell]bool{} // old
 	for _, z := range zones {
 		var devices []*device
 		for d := e.zones[z]; d != nil; d = d.next {
@@ -24,7 +25,8 @@ func (e *Engine) arrange(zones ...string) {
 			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.id, b.id))
 		})
 		for _, d := range devices {
-			if d.cell != nil && !slices.Contains(old, d.cell) {
+			if d.cell != nil && !found[d.cell] {
+				found[d.cell] = true
 				old = append(old, d.cell)
 			}
 		}
