@@ -194,13 +194,16 @@ func (g *Gateway) Report(version, problem string) { g.session.Report(version, pr
 // Run samples and sends until ctx ends. See the package's doc for how it stops.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.deps.Log.Info("gateway starts", "node", g.Node(), "devices", len(g.probes), "broker", g.cfg.MQTT.URL.V)
-	// What carries readings outlives what makes them, so that the last are kept.
-	carry, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var carriers, drivers sync.WaitGroup
-	carriers.Go(func() { g.session.Run(carry) })
-	carriers.Go(func() { g.commitLive(carry) })
-	carriers.Go(func() { g.commitAlarms(carry) })
+	// What commits readings outlives what makes them, so that the last are kept, and
+	// what sends them outlives both, so that the last are sent.
+	keep, kept := context.WithCancel(context.WithoutCancel(ctx))
+	defer kept()
+	carry, carried := context.WithCancel(context.WithoutCancel(ctx))
+	defer carried()
+	var carrier, commits, drivers sync.WaitGroup
+	carrier.Go(func() { g.session.Run(carry) })
+	commits.Go(func() { g.commitLive(keep) })
+	commits.Go(func() { g.commitAlarms(keep) })
 	for _, p := range g.probes {
 		v := &supervisor{p: p, s: g.sampler, clock: g.deps.Clock, log: g.deps.Log}
 		p.said.beat()
@@ -209,10 +212,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	<-ctx.Done()
 	drivers.Wait() // bounded by driverStop
 	g.sampler.stop()
+	kept()
+	commits.Wait()
 	g.box.Append(record.Alarm, g.sampler.takeAlarms())
 	g.box.Append(record.Live, g.sampler.takeLive())
-	stop()
-	carriers.Wait()
+	carried()
+	carrier.Wait()
 	return g.Close()
 }
 
