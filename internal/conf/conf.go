@@ -123,6 +123,9 @@ func syntaxError(file string, data []byte, err error) Error {
 	if strings.Contains(text, "tab character") || strings.Contains(text, "cannot start any token") {
 		p, text = tab(data, p, text)
 	}
+	if strings.Contains(text, "mapping values are not allowed") {
+		text += `: a text with ": " in it needs quotes, and a key the indentation of its neighbours`
+	}
 	return Error{p, "not valid YAML: " + text}
 }
 

@@ -54,6 +54,7 @@ func TestMistakesStandWithTheirPlace(t *testing.T) {
 		{"unknown key among few", "nmbrs: x\n", `x.yaml:1:1: unknown key "nmbrs" (there are items, ptr)`},
 		{"tab", "ptr:\n\tn: 1\n", `x.yaml:2:1: not valid YAML: a tab: YAML is indented by spaces alone`},
 		{"tab after spaces", "ptr:\n  n: 1\n  \tf: 2\n", `x.yaml:3:3: not valid YAML: a tab: YAML is indented by spaces alone`},
+		{"text with a colon", "f: power: 3\n", `x.yaml:1:1: not valid YAML: mapping values are not allowed in this context: a text with ": " in it needs quotes, and a key the indentation`},
 		{"no tab", "ptr: {f: @}\n", `x.yaml:1:1: not valid YAML: found character that cannot start any token`},
 		{"twice", "ptr: {n: 1}\nptr: {n: 2}\n", `x.yaml:2:1: key "ptr" is given twice (first in line 1)`},
 		{"bare duration", "ptr: {wait: 10}\n", `x.yaml:1:13: "10" is not a duration`},
