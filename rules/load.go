@@ -96,6 +96,7 @@ func (l *loader) rule(f *ruleFile, end int) {
 		}
 		r.Placement = append(r.Placement, p.V)
 	}
+	l.pack.Placements = append(l.pack.Placements, f.Placement...)
 	for _, d := range []conf.At[conf.Duration]{f.Hold, f.ClearHold} {
 		if v := time.Duration(d.V); v < 0 || v > maxHold {
 			l.errs.Add(d.Pos, "a hold of %s is not possible: 0s to %s", v, maxHold)
@@ -206,26 +207,26 @@ func (l *loader) condition(file string, n *yaml.Node) *lang.Program {
 	return p
 }
 
-// within is where in the file a byte of a scalar stands. A text folded over lines
-// is found by its words.
+// within is where in the file a byte of a scalar stands. A text over several lines,
+// which YAML joins by spaces, is found by its words.
 func (l *loader) within(at conf.Pos, n *yaml.Node, off int) conf.Pos {
-	off = min(off, len(n.Value))
+	left, line, column := min(off, len(n.Value)), at.Line, at.Column
 	switch {
-	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0:
-		if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-			at.Column++
-		}
-		at.Column += utf8.RuneCountInString(n.Value[:off])
-		return at
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		line, column = line+1, 0
+	case n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		column++
 	}
-	left := off
-	for line := at.Line; line < len(l.text); line++ {
-		text := strings.TrimSpace(l.text[line])
-		if left <= len(text) {
-			indent := len(l.text[line]) - len(strings.TrimLeft(l.text[line], " "))
-			return conf.Pos{File: at.File, Line: line + 1, Column: indent + utf8.RuneCountInString(text[:left]) + 1}
+	for ; line <= len(l.text); line, column = line+1, 0 {
+		text := []rune(l.text[line-1])
+		if column == 0 {
+			column = len(text) - len([]rune(strings.TrimLeft(string(text), " "))) + 1
 		}
-		left -= len(text) + 1
+		rest := strings.TrimRight(string(text[min(column-1, len(text)):]), " ")
+		if left <= len(rest) {
+			return conf.Pos{File: at.File, Line: line, Column: column + utf8.RuneCountInString(rest[:left])}
+		}
+		left -= len(rest) + 1
 	}
 	return at
 }

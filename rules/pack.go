@@ -5,13 +5,15 @@ import (
 	"strings"
 	"time"
 
+	"weishao.dev/weishao/internal/conf"
 	"weishao.dev/weishao/rules/lang"
 	"weishao.dev/weishao/site"
 )
 
 // Pack is a set of rules that has been checked against a catalogue.
 type Pack struct {
-	Rules []*Rule // sorted by name
+	Rules      []*Rule           // sorted by name
+	Placements []conf.At[string] // that they name, as the files do
 }
 
 // Rule is one rule of a pack.
