@@ -113,7 +113,7 @@ func TestClonedCardIsReported(t *testing.T) {
 	harness.Eventually(t, "a first life", func() error { return r.carried(200) })
 	r.gw.Crash()
 	clone := harness.NewGateway(t, r.credentials, r.link.Addr, kitchens(10, nil), "", r.env...)
-	clone.Configure(t, "rest.yaml", r.credentials, r.link.Addr, restingDevice, "")
+	configureRest(t, clone, r.credentials, r.link.Addr)
 	move(t, image(t, r.gw.Outbox()), clone.Outbox())
 	r.gw.Restart(t)
 	clone.Restart(t)

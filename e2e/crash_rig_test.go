@@ -77,14 +77,18 @@ func newRig(t *testing.T, devices string, mosquitto bool, fault string) *rig {
 	}
 	r.credentials, r.link = c, harness.NewLink(t, broker)
 	r.gw = harness.NewGateway(t, c, r.link.Addr, devices, "", env...)
-	r.gw.Configure(t, "rest.yaml", c, r.link.Addr, restingDevice, "")
+	configureRest(t, r.gw, c, r.link.Addr)
 	r.gw.Restart(t)
 	return r
 }
 
-// restingDevice measures once a day: a gateway that has nothing else can send all it
-// has.
-const restingDevice = "  - {id: rest, kind: simulated, interval: 24h, placement: room_smoke, simulate: {room: {}}}\n"
+// configureRest gives a gateway its rest.yaml. By that it measures a single reading, at
+// its start, and does not report itself: so it can send all it has.
+func configureRest(t *testing.T, gw *harness.Gateway, c harness.Credentials, broker string) {
+	t.Helper()
+	gw.Configure(t, "rest.yaml", c, broker,
+		"  - {id: rest, kind: simulated, interval: 24h, placement: kitchen_gas, simulate: {gas: {}}}\n", "supervision: {interval: 0s}")
+}
 
 // pause waits for a random time: the moments of a crash test are arbitrary.
 func (r *rig) pause(most time.Duration) {
@@ -186,12 +190,14 @@ func (r *rig) settle() {
 	r.rest()
 }
 
-// rest runs the gateway with next to no devices until the hub has all.
+// rest runs the gateway with next to no devices until the hub has all, the reading that
+// it measures meanwhile too.
 func (r *rig) rest() {
 	r.t.Helper()
 	full := r.gw.Config
 	r.gw.Config = filepath.Join(r.gw.Dir, "rest.yaml")
 	r.gw.Restart(r.t)
+	harness.Eventually(r.t, "the gateway's only reading is on its card", func() error { return r.gauge("outbox_commits_total", 1) })
 	harness.Eventually(r.t, "the gateway hands over all it has", r.gw.Drained)
 	r.gw.Stop(r.t)
 	r.gw.Config = full
