@@ -153,11 +153,16 @@ func (s *climbState) unrest(x []float64) float64 {
 			step = v
 		}
 	}
-	third := nth(d, len(d)/3) / 0.61 // a third of normal differences are below 0.61 sigma
+	half := len(d) / 2
+	nth(d, half)
+	noise := 0.0 // of the smaller half of normal differences the mean is 0.459 sigma
+	for _, v := range d[:half] {
+		noise += v / (0.459 * float64(half))
+	}
 	y := buf[:len(x)]
 	copy(y, x)
 	level := nth(y, len(y)/4)
-	s.Noise = least(s.Noise, third/max(level, 20))
+	s.Noise = least(s.Noise, noise/max(level, 20))
 	s.Step = least(s.Step, step)
 	return level
 }
