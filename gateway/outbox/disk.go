@@ -291,6 +291,7 @@ func (o *Outbox) stateLocked() stateFile {
 			s.Lost[hexID(r.id)] = lostFile{Epoch: r.epoch, Parent: r.parent, Kind: r.kind, Next: r.next, Ranges: lost}
 		}
 	}
+	o.unread.keep(&s)
 	return s
 }
 

@@ -23,6 +23,19 @@ type unread struct {
 	state    stateFile // as it was
 }
 
+// keep puts what the state had of them into the next one.
+func (u *unread) keep(s *stateFile) {
+	for id := range u.segments {
+		key := hexID(id)
+		if seq, ok := u.state.Committed[key]; ok {
+			s.Committed[key] = seq
+		}
+		if lost, ok := u.state.Lost[key]; ok {
+			s.Lost[key] = lost
+		}
+	}
+}
+
 // load reads what an earlier process left, once. Only the last segment of each run
 // is read whole: the others were sealed, and are checked when they are sent. It
 // writes nothing but the cutting of torn tails, and does not mind if that fails.

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +39,42 @@ func TestUnreadableSegment(t *testing.T) {
 	o = open(t, Options{FS: fsys})
 	if got := drain(t, o, runs[1].ID, 1, 10); len(got) != 1 {
 		t.Errorf("when it can be read again: %v", got)
+	}
+}
+
+// What is known of a run that cannot be read, what was lost of it above all, is known
+// still when it can.
+func TestUnreadableRunKeepsItsState(t *testing.T) {
+	fsys := newMemFS()
+	o := open(t, Options{FS: fsys, SegmentBytes: 1})
+	for i := range 5 {
+		o.Append(record.Live, []Batch{batch("a", i)})
+	}
+	_, runs := o.Declare()
+	id := runs[1].ID
+	o.mu.Lock()
+	o.find(id).lose(3, 3)
+	o.dirty = true
+	o.mu.Unlock()
+	o.Committed(id, 1)
+	_ = o.Close()
+	bad := "/" + strings.TrimSuffix(segmentName(id, 5), segmentSuffix)
+	fsys.fail = func(op, name string) error {
+		if op == "read" && strings.Contains(name, bad) {
+			return syscall.EIO
+		}
+		return nil
+	}
+	o = open(t, Options{FS: fsys})
+	if _, ok := o.Run(id); ok {
+		t.Error("it could be read")
+	}
+	_ = o.Close()
+	fsys.fail = nil
+	o = open(t, Options{FS: fsys})
+	r, ok := o.Run(id)
+	if want := []record.Range{{From: 3, To: 3}}; !ok || r.Committed != 1 || !slices.Equal(r.Lost, want) {
+		t.Errorf("%+v, want 1 committed and %v lost", r, want)
 	}
 }
 
