@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"weishao.dev/weishao/incidents"
@@ -133,17 +134,39 @@ func (t *trial) overFile(f backtestFlags) error {
 		return err
 	}
 	defer in.Close()
+	if err := t.placed(cat); err != nil {
+		return err
+	}
 	var bad badLines
 	t.one = func(out func(rules.Verdict)) (backtest.Summary, error) {
-		defer bad.report(t.stderr)
-		return backtest.Run(in.Tolerant(bad.note), t.opts, out)
+		sum, err := backtest.Run(in.Tolerant(bad.note), t.opts, out)
+		bad.report(t.stderr, sum.Late)
+		return sum, err
 	}
 	t.both = func(out, outOthers func(rules.Verdict)) (backtest.Summary, error) {
-		defer bad.report(t.stderr)
 		sum, _, err := backtest.Both(in.Tolerant(bad.note), t.opts, t.others, out, outOthers)
+		bad.report(t.stderr, sum.Late)
 		return sum, err
 	}
 	return t.run(f.against != "")
+}
+
+// placed tells of a --placement that no rule names.
+func (t *trial) placed(cat *telemetry.Catalogue) error {
+	known := slices.Clone(site.Placements)
+	for _, files := range [][]record.File{t.opts.Rules, t.others} {
+		pack, err := rules.Load(cat, files)
+		if err != nil {
+			return err
+		}
+		for _, p := range pack.Placements {
+			known = append(known, p.V)
+		}
+	}
+	if p := t.opts.Placement; p != "" && !slices.Contains(known, p) {
+		fmt.Fprintf(t.stderr, "no rule names the placement %q%s\n", p, telemetry.Suggest(p, known))
+	}
+	return nil
 }
 
 func (t *trial) run(compare bool) error {
@@ -276,11 +299,14 @@ func (b *badLines) note(e *readings.LineError) {
 	}
 }
 
-func (b *badLines) report(w io.Writer) {
+func (b *badLines) report(w io.Writer, late int64) {
 	if b.saturated > 0 {
 		fmt.Fprintf(w, "%d values out of range taken as a saturated sensor\n", b.saturated)
 	}
 	if b.left > 0 {
 		fmt.Fprintf(w, "%d lines left out, the first: %v\n", b.left, b.first)
+	}
+	if late > 0 {
+		fmt.Fprintf(w, "%d readings are more than %s older than one before them, and may be passed over as too late: sort the file by time\n", late, time.Duration(rules.Lateness)*time.Millisecond)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"weishao.dev/weishao/access"
 	"weishao.dev/weishao/internal/conf"
+	"weishao.dev/weishao/telemetry"
 )
 
 // command is one of weishao's commands, named by one or two words.
@@ -29,6 +30,7 @@ type command struct {
 // call is one invocation of a command.
 type call struct {
 	ctx            context.Context
+	command        *command
 	flags          *flag.FlagSet
 	args           []string
 	stdout, stderr io.Writer
@@ -41,8 +43,11 @@ func (c *call) parse(min, max int) error {
 		return err
 	}
 	c.args = c.flags.Args()
-	if len(c.args) < min || max >= 0 && len(c.args) > max {
-		return usageError(fmt.Sprintf("%d arguments given, see --help", len(c.args)))
+	if len(c.args) < min {
+		return usageError(c.command.args + " is needed, see --help")
+	}
+	if max >= 0 && len(c.args) > max {
+		return usageError(fmt.Sprintf("%q is not expected, see --help", c.args[max]))
 	}
 	return nil
 }
@@ -89,13 +94,13 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if cmd == nil {
 		return help(args, stdout, stderr)
 	}
-	c := &call{ctx: ctx, args: rest, stdout: stdout, stderr: stderr, flags: flag.NewFlagSet("weishao "+cmd.name, flag.ContinueOnError),
+	c := &call{ctx: ctx, command: cmd, args: rest, stdout: stdout, stderr: stderr, flags: flag.NewFlagSet("weishao "+cmd.name, flag.ContinueOnError),
 		logger: slog.New(slog.NewTextHandler(stderr, nil))}
 	c.flags.SetOutput(io.Discard)
 	var shown bool
 	c.flags.Usage = func() {
 		shown = true
-		fmt.Fprintf(stdout, "Usage: weishao %s [flags] %s\n\n%s\n\nFlags:\n", cmd.name, cmd.args, strings.TrimSpace(cmd.long))
+		fmt.Fprintf(stdout, "Usage: %s\n\n%s\n\nFlags:\n", strings.TrimSpace("weishao "+cmd.name+" [flags] "+cmd.args), strings.TrimSpace(cmd.long))
 		c.flags.SetOutput(stdout)
 		c.flags.PrintDefaults()
 		c.flags.SetOutput(io.Discard)
@@ -137,12 +142,18 @@ func find(args []string) (*command, []string) {
 
 func help(args []string, stdout, stderr io.Writer) int {
 	out, code := stdout, 0
+	list := commands()
 	if len(args) > 0 && args[0] != "help" && args[0] != "--help" && args[0] != "-h" {
-		fmt.Fprintf(stderr, "weishao: unknown command %q\n\n", strings.Join(args[:min(2, len(args))], " "))
+		var names []string
+		for _, c := range list {
+			names = append(names, c.name)
+		}
+		given := strings.Join(args[:min(2, len(args))], " ")
+		fmt.Fprintf(stderr, "weishao: unknown command %q%s\n\n", given, telemetry.Suggest(given, names))
 		out, code = stderr, 2
 	}
 	fmt.Fprintf(out, "Weishao (微哨) watches residential buildings for gas, fire and flying-wire charging.\n\nUsage: weishao COMMAND [flags]\n\n")
-	for _, c := range commands() {
+	for _, c := range list {
 		fmt.Fprintf(out, "  %-15s %s\n", c.name, c.short)
 	}
 	fmt.Fprintf(out, "\nBegin with `weishao demo`. `weishao COMMAND --help` tells more of each.\n")

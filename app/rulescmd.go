@@ -18,27 +18,40 @@ import (
 const checkHelp = `
 Checks rule files, and folders of them (*.yaml), as one pack: syntax, metric
 names, units, dimensions. Prints nothing and exits with 0 when all is well, or
-prints every mistake as file:line:column: text and exits with 1.`
+prints every mistake as file:line:column: text and exits with 1. A placement that
+is neither the shipped rules' nor that of a device of the site is told of in the
+same form: a rule for one that is misspelt is never asked.`
 
 func runRulesCheck(c *call) error {
-	siteFile := c.flags.String("site", "", "site `FILE`, for its own metrics and its LEL setting")
+	siteFile := c.flags.String("site", "", "site `FILE`, for its own metrics, its LEL setting and its devices' placements")
 	if err := c.parse(1, -1); err != nil {
 		return err
 	}
 	cat := telemetry.NewCatalogue(telemetry.LEL{})
+	known, whose := slices.Clone(site.Placements), "shipped rule"
 	if *siteFile != "" {
 		s, err := loadSite(*siteFile)
 		if err != nil {
 			return c.report(err)
 		}
-		cat = s.Catalogue
+		cat, whose = s.Catalogue, "device of the site"
+		for _, d := range s.Devices {
+			known = append(known, d.Placement)
+		}
+		slices.Sort(known)
 	}
 	files, err := ruleFiles(c.args)
 	if err != nil {
 		return err
 	}
-	if _, err := rules.Load(cat, files); err != nil {
+	pack, err := rules.Load(cat, files)
+	if err != nil {
 		return c.report(err)
+	}
+	for _, p := range pack.Placements {
+		if !slices.Contains(known, p.V) {
+			fmt.Fprintf(c.stderr, "%s: no %s has the placement %q%s\n", p.Pos, whose, p.V, telemetry.Suggest(p.V, known))
+		}
 	}
 	return nil
 }

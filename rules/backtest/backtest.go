@@ -59,6 +59,7 @@ type Summary struct {
 	Devices  int
 	From, To int64
 	Raised   map[rules.Hazard]int
+	Late     int64 // readings of a file that come after one more than rules.Lateness later
 }
 
 // progress tells of a long run after each million of readings.
@@ -200,6 +201,9 @@ func (r *run) reading(rd telemetry.Reading) error {
 		if err := r.tickThrough(rd.Time); err != nil {
 			return err
 		}
+	}
+	if r.rec.Arrival-rd.Time > rules.Lateness {
+		r.sum.Late++
 	}
 	r.rec.Arrival = max(r.rec.Arrival, rd.Time)
 	d := r.known[rd.Device]
