@@ -72,7 +72,7 @@ func (o *Outbox) acquire() (io.Closer, error) {
 
 // readAnyway lets the backlog of a card that has become read-only be sent.
 func (o *Outbox) readAnyway(err error) error {
-	if errors.Is(err, ErrLocked) {
+	if errors.Is(err, ErrLocked) || errors.Is(err, errStalled) {
 		return err
 	}
 	return errors.Join(err, o.load())

@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func (h *hangFS) OpenFile(name string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hangFile{f, h}, nil
+	return hangFile{f, h, name}, nil
 }
 
 func (h *hangFS) Remove(name string) error {
@@ -59,11 +60,15 @@ func (h *hangFS) segments() (n int) {
 
 type hangFile struct {
 	File
-	h *hangFS
+	h    *hangFS
+	name string
 }
 
 func (f hangFile) ReadAt(b []byte, off int64) (int, error) {
 	f.h.at("read")
+	if strings.HasSuffix(f.name, segmentSuffix) {
+		f.h.at("read a segment")
+	}
 	return f.File.ReadAt(b, off)
 }
 
@@ -157,5 +162,33 @@ func TestFullDiskIsNotFilledWithFiles(t *testing.T) {
 	o.Append(record.Live, []Batch{batch("a", 1)})
 	if n := fsys.segments(); n != 0 || !o.Status().Volatile {
 		t.Errorf("%d empty segments are left", n)
+	}
+}
+
+// A card that hangs while it is read at the start does not keep the gateway from
+// measuring; what is on it is sent once it answers.
+func TestHangingStart(t *testing.T) {
+	for _, op := range []string{"read", "read a segment"} {
+		fsys := newHangFS()
+		o := open(t, Options{FS: fsys})
+		o.Append(record.Live, []Batch{batch("a", 1)})
+		_, runs := o.Declare()
+		_ = o.Close()
+		fsys.hang(op)
+		answers(t, "the start", func() {
+			o = open(t, Options{FS: fsys, Stall: 20 * time.Millisecond, Retry: time.Millisecond})
+			o.Append(record.Live, []Batch{batch("a", 2)})
+		})
+		if s := o.Status(); !s.Volatile || s.Pending != 1 {
+			t.Errorf("%s: status %+v", op, s)
+		}
+		fsys.hang("")
+		close(fsys.release)
+		for limit := time.Now().Add(10 * time.Second); o.Status().Volatile && time.Now().Before(limit); {
+			o.Append(record.Live, []Batch{batch("a", 3)})
+		}
+		if got := drain(t, o, runs[1].ID, 1, 10); o.Status().Volatile || len(got) != 1 {
+			t.Errorf("%s: of before the start: %v; status %+v", op, got, o.Status())
+		}
 	}
 }

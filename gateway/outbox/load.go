@@ -38,29 +38,37 @@ func (u *unread) keep(s *stateFile) {
 
 // load reads what an earlier process left, once. Only the last segment of each run
 // is read whole: the others were sealed, and are checked when they are sent. It
-// writes nothing but the cutting of torn tails, and does not mind if that fails.
+// writes nothing but the cutting of torn tails, and does not mind if that fails. A
+// card that hangs meanwhile is read from the beginning when it answers again.
 func (o *Outbox) load() error {
 	if o.read {
-		o.reread()
-		return nil
+		return o.reread()
 	}
-	epoch, why, err := loadEpoch(o.opts.FS, o.opts.Dir, o.opts.Fingerprint)
-	if err != nil {
+	var epoch record.Epoch
+	var why string
+	var state stateFile
+	var ok bool
+	var found map[uint64][]*segment
+	if err := o.bounded(func() (err error) {
+		if epoch, why, err = loadEpoch(o.opts.FS, o.opts.Dir, o.opts.Fingerprint); err != nil {
+			return err
+		}
+		if state, ok, err = loadState(o.opts.FS, o.opts.Dir); err != nil {
+			return err
+		}
+		found, err = o.findSegments()
 		return err
-	}
-	state, ok, err := loadState(o.opts.FS, o.opts.Dir)
-	if err != nil {
+	}, nil); err != nil {
 		return err
 	}
 	if !ok && why == "" {
 		epoch, why = newEpoch(), "the state file is missing or damaged"
 	}
-	found, err := o.findSegments()
+	o.unread = unread{state: state}
+	runs, err := o.loadRuns(found, state)
 	if err != nil {
 		return err
 	}
-	o.unread.state = state
-	runs := o.loadRuns(found, state)
 	counter := max(o.counter, state.Counter)
 	for _, r := range runs {
 		counter = max(counter, uint32(r.id>>32))
@@ -81,10 +89,10 @@ func (o *Outbox) load() error {
 }
 
 // reread tries the runs again that could not be read.
-func (o *Outbox) reread() {
+func (o *Outbox) reread() error {
 	found, all := o.unread.segments, o.unread.state
 	if len(found) == 0 {
-		return
+		return nil
 	}
 	o.unread.segments = nil
 	of := stateFile{Committed: all.Committed, Lost: map[string]lostFile{}}
@@ -93,8 +101,14 @@ func (o *Outbox) reread() {
 			of.Lost[hexID(id)] = l
 		}
 	}
-	o.runs = append(o.runs, o.loadRuns(found, of)...)
+	runs, err := o.loadRuns(found, of)
+	if err != nil {
+		o.unread.segments = found
+		return err
+	}
+	o.runs = append(o.runs, runs...)
 	o.sortLocked()
+	return nil
 }
 
 func (o *Outbox) sortLocked() {
@@ -138,8 +152,10 @@ func (o *Outbox) findSegments() (map[uint64][]*segment, error) {
 	return found, nil
 }
 
-// loadRuns makes closed runs of their segments and of what the state has of them.
-func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) (runs []*run) {
+// loadRuns makes closed runs of their segments and of what the state has of them. A run
+// that cannot be read is left; a card that hangs is an error.
+func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) (runs []*run, err error) {
+	var damaged uint64
 	byID := map[uint64]*run{}
 	for hex, l := range state.Lost {
 		if id, ok := parseHexID(hex); ok && l.Kind <= record.Alarm && l.Next > 0 {
@@ -147,7 +163,11 @@ func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) (runs []
 		}
 	}
 	for id, segs := range found {
-		r, err := o.loadRun(id, segs)
+		var r *run
+		err := o.bounded(func() (err error) { r, err = o.loadRun(id, segs); return err }, nil)
+		if errors.Is(err, errStalled) {
+			return nil, err
+		}
 		if err != nil {
 			if !o.read {
 				o.opts.Log.Error("a run cannot be read: it stays on the card; check the card", "run", hexID(id), "error", err)
@@ -159,6 +179,7 @@ func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) (runs []
 			delete(byID, id)
 			continue
 		}
+		damaged += countRanges(r.lost)
 		if known := byID[id]; known != nil {
 			r.lost = append(r.lost, known.lost...)
 			if r.next < known.next { // it was once longer than what can be read
@@ -180,10 +201,12 @@ func (o *Outbox) loadRuns(found map[uint64][]*segment, state stateFile) (runs []
 		}
 		runs = append(runs, r)
 	}
-	return runs
+	o.stats.Damaged += damaged
+	return runs, nil
 }
 
-// loadRun makes a closed run of its segments.
+// loadRun makes a closed run of its segments. It touches nothing of the outbox: nobody
+// may be waiting for it any more.
 func (o *Outbox) loadRun(id uint64, segs []*segment) (*run, error) {
 	r := &run{id: id, next: segs[0].first}
 	for i, seg := range segs {
@@ -223,7 +246,7 @@ func (o *Outbox) loseSegment(r *run, seg *segment, after []*segment) {
 		return
 	}
 	if len(after) > 0 {
-		o.stats.Damaged += r.lose(seg.first, after[0].first-1)
+		r.lose(seg.first, after[0].first-1)
 		r.next = after[0].first
 	}
 	o.opts.Log.Error("a segment's header is damaged: it is set aside; check the card", "file", seg.path+damagedSuffix, "run", hexID(r.id))
@@ -239,7 +262,7 @@ func (o *Outbox) loadTail(r *run, seg *segment, c *cursor) error {
 	seg.end = c.next
 	r.next = seg.end
 	for _, d := range found {
-		o.stats.Damaged += r.lose(d.from, d.to)
+		r.lose(d.from, d.to)
 		seg.damaged = true
 		o.opts.Log.Error("the outbox is damaged", "error", &CorruptError{seg.path, d.offset, r.id, d.from, d.to, d.why})
 	}
