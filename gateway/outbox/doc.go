@@ -15,7 +15,8 @@
 //   - A card that fails (full, read-only, I/O error, an operation that hangs) silences
 //     nothing: readings go on in memory, in runs of an epoch of their own, marked
 //     volatile, at most Options.MemoryReadings of them, the oldest dropped first.
-//     The disk is tried again every Options.Retry, and used again once it works.
+//     The disk is tried again every Options.Retry, and used again once it works; alarms
+//     do not wait for a try that hangs.
 //   - A run of which the card gives back nothing but errors stays where it is, and is tried
 //     again by the next start; it does not keep the card from being used.
 //   - No content of the files makes the package panic. A torn tail is cut off; a

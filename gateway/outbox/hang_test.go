@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,11 +16,12 @@ import (
 type hangFS struct {
 	*memFS
 	op      atomic.Pointer[string]
+	waiting chan struct{} // has a token when an operation hangs
 	release chan struct{}
 }
 
 func newHangFS() *hangFS {
-	h := &hangFS{memFS: newMemFS(), release: make(chan struct{})}
+	h := &hangFS{memFS: newMemFS(), waiting: make(chan struct{}, 1), release: make(chan struct{})}
 	h.hang("")
 	return h
 }
@@ -28,6 +30,10 @@ func (h *hangFS) hang(op string) { h.op.Store(&op) }
 
 func (h *hangFS) at(op string) {
 	if *h.op.Load() == op {
+		select {
+		case h.waiting <- struct{}{}:
+		default:
+		}
 		<-h.release
 	}
 }
@@ -190,5 +196,33 @@ func TestHangingStart(t *testing.T) {
 		if got := drain(t, o, runs[1].ID, 1, 10); o.Status().Volatile || len(got) != 1 {
 			t.Errorf("%s: of before the start: %v; status %+v", op, got, o.Status())
 		}
+	}
+}
+
+// While a failed disk is tried again and hangs, alarms go on.
+func TestAlarmsDoNotWaitForAnotherTry(t *testing.T) {
+	fsys := newHangFS()
+	var late atomic.Int64
+	o := open(t, Options{FS: fsys, Stall: time.Minute, Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+	fail := func(f func(op, name string) error) {
+		fsys.mu.Lock()
+		defer fsys.mu.Unlock()
+		fsys.fail = f
+	}
+	fail(func(string, string) error { return syscall.EIO })
+	o.Append(record.Live, []Batch{batch("a", 1)})
+	fail(nil)
+	fsys.hang("sync")
+	late.Store(int64(time.Hour))
+	tried := make(chan struct{})
+	go func() { defer close(tried); o.Append(record.Live, []Batch{batch("a", 2)}) }()
+	<-fsys.waiting
+	answers(t, "an alarm", func() { o.Append(record.Alarm, []Batch{batch("a", 3)}) })
+	answers(t, "the session", func() { o.Declare() })
+	fsys.hang("")
+	close(fsys.release)
+	<-tried
+	if o.Status().Volatile {
+		t.Error("the disk is not used again")
 	}
 }
