@@ -188,6 +188,9 @@ func (s *climbState) steps(list *[climbFloors]step) (some bool) {
 	for i := range n {
 		floor[i] = s.floor(int64(i))
 	}
+	if secondLeast(floor[:climbHeld]) < slices.Min(floor[climbHeld:n])+float64(0.7*climbLeast) {
+		return false // of most minutes: nothing is on that was not before
+	}
 	lowest, before := math.Inf(1), math.Inf(1)
 	for k := n - climbBefore - 1; k > 0; k-- {
 		p := &list[k]
@@ -215,6 +218,19 @@ func (s *climbState) steps(list *[climbFloors]step) (some bool) {
 		}
 	}
 	return some
+}
+
+// secondLeast is the lowest value but one.
+func secondLeast(x []float64) float64 {
+	least, second := math.Inf(1), math.Inf(1)
+	for _, v := range x {
+		if v < least {
+			least, second = v, least
+		} else {
+			second = min(second, v)
+		}
+	}
+	return second
 }
 
 // try fits a line to what lies on it and weighs it with every step that it can
