@@ -67,7 +67,8 @@ func OpenHub(ctx context.Context, cfg *HubConfig, logger *slog.Logger) (*Hub, er
 	h.work = newWork(logger)
 	for _, step := range []func(context.Context) error{
 		h.readFiles, h.openAccess, h.openBroker, h.openLog, h.listen, h.openHistory, h.openIncidents,
-		h.openWorker, h.openIngest, h.align, h.announce, h.openRecorder, h.openPages, h.openControl,
+		h.openWorker, h.openIngest, h.align, h.announce, h.openRecorder, h.openControl,
+		h.openPages, // last: /readyz says that all is there
 	} {
 		err := ctx.Err()
 		if err == nil {
