@@ -161,6 +161,7 @@ type run struct {
 	out    func(rules.Verdict)
 	known  map[string]*device // by the name in the file
 	met    []*device          // the same, in the order of the file
+	fresh  []*device          // whose birth is in the record that is being filled
 	crowd  bool               // of more devices than a dwelling has
 	names  map[string]string  // by full ID, of those that the file names in short
 	sum    Summary
@@ -178,7 +179,7 @@ type device struct {
 	id        string // group/node/device
 	placement string
 	birth     *record.DeviceBirth
-	fresh     bool // birth is in the record that is being filled
+	fresh     bool // in the run's list of that
 	counted   bool
 	block     record.Readings
 }
@@ -266,7 +267,7 @@ func (r *run) meet(name string) *device {
 // readings, whenever the file shows one more metric.
 func (r *run) announce(d *device, metric string) {
 	if !d.fresh {
-		d.fresh = true
+		d.fresh, r.fresh = true, append(r.fresh, d)
 		d.birth = &record.DeviceBirth{Device: d.id, Placement: d.placement, IntervalMS: r.opts.Interval, Metrics: slices.Clone(d.birth.Metrics)}
 		r.rec.Entries = append(r.rec.Entries, d.birth)
 	}
@@ -301,15 +302,14 @@ func (r *run) flush() error {
 	r.rec.Seq = r.seq
 	err := r.engine.Apply(&r.rec, r)
 	for _, e := range r.rec.Entries {
-		switch e := e.(type) {
-		case *record.Readings:
+		if e, ok := e.(*record.Readings); ok {
 			e.Points = e.Points[:0]
-		case *record.DeviceBirth:
-			for _, d := range r.known {
-				d.fresh = d.fresh && d.birth != e
-			}
 		}
 	}
+	for _, d := range r.fresh {
+		d.fresh = false
+	}
+	r.fresh = r.fresh[:0]
 	r.rec.Entries = r.rec.Entries[:0]
 	return err
 }

@@ -2,7 +2,6 @@ package backtest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"weishao.dev/weishao/rules"
@@ -22,8 +21,7 @@ const dwellingZone = "recording"
 // is new: a dwelling whose rooms have a device each. It is nil where there is nothing
 // to say.
 func (r *run) rooms() *record.Site {
-	isNew := slices.ContainsFunc(r.met, func(d *device) bool { return d.fresh })
-	if !r.opts.Dwelling || r.opts.Site != nil || !isNew || len(r.met) < 2 || r.crowd {
+	if !r.opts.Dwelling || r.opts.Site != nil || len(r.fresh) == 0 || len(r.met) < 2 || r.crowd {
 		return nil
 	}
 	r.crowd = len(r.met) > mostRooms
