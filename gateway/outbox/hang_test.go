@@ -226,3 +226,30 @@ func TestAlarmsDoNotWaitForAnotherTry(t *testing.T) {
 		t.Error("the disk is not used again")
 	}
 }
+
+// A commit that succeeds after all, in a run that was closed because the disk failed
+// elsewhere, is declared: who has read the run to its end comes back to it.
+func TestCommitInAClosedRunIsDeclared(t *testing.T) {
+	fsys := newHangFS()
+	o := open(t, Options{FS: fsys, Stall: time.Minute})
+	fsys.hang("sync")
+	_, runs := o.Declare()
+	done := make(chan struct{})
+	go func() { defer close(done); o.Append(record.Live, []Batch{batch("a", 1)}) }()
+	<-fsys.waiting
+	fsys.mu.Lock()
+	fsys.fail = func(op, _ string) error {
+		if op == "create" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	fsys.mu.Unlock()
+	o.Append(record.Alarm, []Batch{batch("a", 2)})
+	declared := o.Generation()
+	close(fsys.release)
+	<-done
+	if r, ok := o.Run(runs[1].ID); !ok || r.Kind != record.Backlog || r.Next != 2 || o.Generation() == declared {
+		t.Errorf("%+v, declared anew: %v", r, o.Generation() != declared)
+	}
+}

@@ -162,6 +162,9 @@ func (o *Outbox) Append(kind record.RunKind, batches []Batch) {
 		o.mu.Lock()
 		r.busy = false
 		if err == nil {
+			if !r.open { // the disk failed elsewhere meanwhile: the run ends later than declared
+				o.generation++
+			}
 			o.noteLocked()
 			o.mu.Unlock()
 			return
