@@ -52,6 +52,12 @@ func (o *Outbox) resume() {
 	defer o.lanes[record.Alarm].Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for _, r := range o.runs { // closed by one who did not hold its lane
+		if !r.open && r.w != nil {
+			r.w.close()
+			r.w = nil
+		}
+	}
 	if err := o.startDisk(); err != nil {
 		o.failLocked(err)
 		return

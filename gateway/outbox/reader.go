@@ -163,7 +163,7 @@ func (r *Reader) advance() (Chunk, error) {
 			return Chunk{}, r.damaged(p, 0, r.next, p.end-1, bad.err.Error())
 		}
 		if err != nil {
-			return Chunk{}, err
+			return Chunk{}, r.unreadable(err)
 		}
 		r.cur, r.path = cur, p.path
 	}
@@ -176,8 +176,7 @@ func (r *Reader) advance() (Chunk, error) {
 		case errors.Is(err, io.EOF):
 			return Chunk{}, r.damaged(p, p.limit, r.cur.next, p.end-1, "segment ends early")
 		case err != nil:
-			r.Close()
-			return Chunk{}, err
+			return Chunk{}, r.unreadable(err)
 		case r.cur.next > r.next:
 			r.first, r.point, r.group, r.used, r.ready = bh.first, 0, 0, 0, true
 			return Chunk{}, nil
@@ -185,13 +184,27 @@ func (r *Reader) advance() (Chunk, error) {
 	}
 }
 
+// unreadable lets go of a file that the disk does not give back. A disk that does not
+// give back what is being written is a failed one: what comes next would wait behind it.
+func (r *Reader) unreadable(err error) error {
+	r.Close()
+	o := r.o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, c := range o.current {
+		if c.id == r.id && !o.closed {
+			o.failLocked(err)
+		}
+	}
+	return err
+}
+
 // skipDamage moves behind a block that cannot be read.
 func (r *Reader) skipDamage(p place, bad errBlock) error {
 	at, due := r.cur.off, r.cur.next
 	first, ok, err := r.cur.resync()
 	if err != nil {
-		r.Close()
-		return err
+		return r.unreadable(err)
 	}
 	if !ok || first > p.end {
 		r.Close()

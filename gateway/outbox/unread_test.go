@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"syscall"
@@ -106,5 +107,44 @@ func TestCardThatComesLate(t *testing.T) {
 	o.Append(record.Live, []Batch{batch("a", 3)})
 	if got := drain(t, o, runs[1].ID, 1, 10); o.Status().Volatile || len(got) != 1 || o.Generation() == before {
 		t.Errorf("backlog %v, status %+v", got, o.Status())
+	}
+}
+
+// Nothing waits behind a reading that the card takes and does not give back: neither an
+// alarm nor what is live.
+func TestUnreadableOpenRun(t *testing.T) {
+	for _, kind := range []record.RunKind{record.Live, record.Alarm} {
+		fsys := newMemFS()
+		now := time.Now()
+		o := open(t, Options{FS: fsys, Now: func() time.Time { return now }})
+		o.Append(kind, []Batch{batch("a", 1)})
+		fsys.fail = func(op, name string) error {
+			if op == "read" && strings.HasSuffix(name, segmentSuffix) {
+				return syscall.EIO
+			}
+			return nil
+		}
+		first := o.current[kind].id
+		generation := o.Generation()
+		if _, err := o.Reader(first, 1).Next(10); !errors.Is(err, syscall.EIO) || !o.Status().Volatile || o.Generation() == generation {
+			t.Errorf("%v: %v, status %+v", kind, err, o.Status())
+		}
+		o.Append(kind, []Batch{batch("a", 2)})
+		second := o.current[kind].id
+		if got := drain(t, o, second, 1, 10); len(got) != 1 {
+			t.Errorf("%v: what comes after it: %v", kind, got)
+		}
+		if _, err := o.Reader(first, 1).Next(10); !errors.Is(err, syscall.EIO) || o.current[kind].id != second {
+			t.Errorf("%v: the run before makes another one fail: %v", kind, err)
+		}
+		fsys.fail = nil
+		now = now.Add(time.Hour)
+		o.Append(record.Live, []Batch{batch("a", 3)})
+		if o.find(first).w != nil {
+			t.Errorf("%v: its file is open for writing still", kind)
+		}
+		if got := drain(t, o, first, 1, 10); len(got) != 1 || o.Status().Volatile {
+			t.Errorf("%v: when it can be read again: %v, status %+v", kind, got, o.Status())
+		}
 	}
 }
