@@ -80,6 +80,16 @@ func (a *acker) resend(n *node) { a.tell(n, func(l *letter) { l.cmd.Resend = tru
 // rebirth asks for all births again.
 func (a *acker) rebirth(n *node) { a.tell(n, func(l *letter) { l.cmd.Rebirth = true }) }
 
+// reborn forgets a request for births, for they come. One that is made from then on
+// stands, though the answer to the birth leaves later.
+func (a *acker) reborn(n *node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l := a.nodes[n.Node]; l != nil {
+		l.cmd.Rebirth = false
+	}
+}
+
 // born answers a birth: where each declared run is committed to.
 func (a *acker) born(n *node, runs []sparkplug.Committed, resend, newEpoch bool) {
 	a.tell(n, func(l *letter) {
@@ -88,7 +98,6 @@ func (a *acker) born(n *node, runs []sparkplug.Committed, resend, newEpoch bool)
 		for _, c := range runs {
 			l.committed[c.Run], l.changed[c.Run] = c.Seq, true
 		}
-		l.cmd.Rebirth = false
 		l.cmd.Resend = l.cmd.Resend || resend
 		l.cmd.NewEpoch = l.cmd.NewEpoch || newEpoch
 		l.notBefore, l.resent = time.Time{}, time.Time{}

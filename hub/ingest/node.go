@@ -131,6 +131,7 @@ func (in *Ingest) nodeBirth(n *node, p *sparkplug.Payload) {
 
 // answerBirth has the gateway told where to go on.
 func (in *Ingest) answerBirth(n *node, e *record.NodeBirth) {
+	in.acks.reborn(n)
 	ack := birthAck{node: n, newEpoch: e.Forked, resend: n.dropped}
 	n.runs, n.last, n.dropped = make(map[uint64]*runState, len(e.Runs)), nil, false
 	for _, d := range e.Runs {
