@@ -240,6 +240,29 @@ func TestUnannouncedDataWaitsForItsBirth(t *testing.T) {
 	}
 }
 
+// Each certificate that gets lost is asked for anew. A gateway that has answered before
+// loses nothing by having been asked.
+func TestEachLostCertificateIsAskedFor(t *testing.T) {
+	h := startHub(t, t.TempDir())
+	g := h.gateway("a")
+	withoutDevice := func(next uint64) {
+		r := live(7, 0, next)
+		r.Epoch = g.epoch
+		g.publish(sparkplug.NBIRTH, "", sparkplug.AppendNodeBirth(nil, &sparkplug.NodeBirth{Timestamp: time.Now().UnixMilli(), Ours: true, Epoch: g.epoch, Runs: []record.Run{r}}))
+	}
+	for seq := uint64(1); seq <= 4; seq++ {
+		withoutDevice(seq)
+		g.data(7, seq, 1)
+		g.command("a request for births", func(c sparkplug.Command) bool { return c.Rebirth })
+		g.birth(live(7, 0, seq+1))
+		g.data(7, seq, 1)
+		g.acked(7, seq)
+	}
+	if got := h.sequences(7); !slices.Equal(got, from1(4)) {
+		t.Errorf("the log has %v", got)
+	}
+}
+
 func TestLossIsRecordedOnce(t *testing.T) {
 	h := startHub(t, t.TempDir())
 	g := h.gateway("a")

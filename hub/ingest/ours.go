@@ -72,6 +72,7 @@ func (in *Ingest) known(n *node, d *device) bool {
 	}
 	switch {
 	case !missing:
+		d.askedMS = 0 // what it was asked for has come
 		return true
 	case d.askedMS == 0 || in.now-d.askedMS > patienceMS:
 		d.asked, d.askedMS = n.births, in.now
