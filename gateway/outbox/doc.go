@@ -13,9 +13,9 @@
 //   - Only Committed trims. What is dropped for size, for age, or because the
 //     card damaged it is counted, logged, and told as a range of its run.
 //   - A card that fails (full, read-only, I/O error, an operation that hangs, an open
-//     run that cannot be read back) silences
-//     nothing: readings go on in memory, in runs of an epoch of their own, marked
-//     volatile, at most Options.MemoryReadings of them, the oldest dropped first.
+//     run that cannot be read back) silences nothing: readings go on in memory, in runs
+//     of an epoch of their own, marked volatile, at most Options.MemoryReadings of them,
+//     the oldest dropped first.
 //     The disk is tried again every Options.Retry, and used again once it works; alarms
 //     do not wait for a try that hangs.
 //   - A run of which the card gives back nothing but errors stays where it is, and is tried

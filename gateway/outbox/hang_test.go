@@ -160,6 +160,34 @@ func TestHungDiskIsNotRead(t *testing.T) {
 	}
 }
 
+// Who reads waits for a disk that hangs no longer than who writes, and what comes after
+// that is sent from memory.
+func TestHangingRead(t *testing.T) {
+	fsys := newHangFS()
+	o := open(t, Options{FS: fsys, Stall: 20 * time.Millisecond})
+	o.Append(record.Live, []Batch{batch("a", 1)})
+	_, before := o.Declare()
+	r := o.Reader(before[1].ID, 1)
+	fsys.hang("read")
+	answers(t, "a reader", func() {
+		if _, err := r.Next(10); !errors.Is(err, errStalled) {
+			t.Errorf("got %v", err)
+		}
+	})
+	o.Append(record.Alarm, []Batch{batch("a", 2)})
+	_, now := o.Declare()
+	if got := drain(t, o, now[0].ID, 1, 10); len(got) != 1 || !now[0].Memory {
+		t.Errorf("an alarm after it: %v in %+v", got, now[0])
+	}
+	close(fsys.release)
+	for limit := time.Now().Add(10 * time.Second); o.hung.Load() > 0 && time.Now().Before(limit); {
+		o.Append(record.Live, []Batch{batch("a", 3)})
+	}
+	if c, err := r.Next(10); err != nil || len(c.Points) != 1 {
+		t.Errorf("once it answers: %v, %v", c, err)
+	}
+}
+
 // A disk that stays full is tried for days, and no try leaves a file.
 func TestFullDiskIsNotFilledWithFiles(t *testing.T) {
 	fsys := newHangFS()

@@ -158,7 +158,7 @@ func (r *Reader) advance() (Chunk, error) {
 	}
 	if r.cur == nil || r.path != p.path || r.cur.next > r.next {
 		r.Close()
-		cur, _, err := openCursor(r.o.opts.FS, p.path, p.limit)
+		cur, err := r.open(p)
 		if bad, ok := errors.AsType[*headerError](err); ok {
 			return Chunk{}, r.damaged(p, 0, r.next, p.end-1, bad.err.Error())
 		}
@@ -169,7 +169,7 @@ func (r *Reader) advance() (Chunk, error) {
 	}
 	r.cur.limit = p.limit
 	for {
-		bh, err := r.cur.block()
+		bh, err := r.block()
 		switch bad, isBad := errors.AsType[errBlock](err); {
 		case isBad:
 			return Chunk{}, r.skipDamage(p, bad)
@@ -182,6 +182,57 @@ func (r *Reader) advance() (Chunk, error) {
 			return Chunk{}, nil
 		}
 	}
+}
+
+// open opens the file of a place.
+func (r *Reader) open(p place) (*cursor, error) {
+	var cur *cursor
+	err := r.o.bounded(func() (err error) {
+		cur, _, err = openCursor(r.o.opts.FS, p.path, p.limit)
+		return err
+	}, func() {
+		if cur != nil {
+			cur.close()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return cur, nil
+}
+
+// block is the cursor's.
+func (r *Reader) block() (blockHeader, error) {
+	var bh blockHeader
+	err := r.read(func(c *cursor) (err error) { bh, err = c.block(); return err })
+	if errors.Is(err, errStalled) {
+		return blockHeader{}, err
+	}
+	return bh, err
+}
+
+// resync is the cursor's.
+func (r *Reader) resync() (first uint64, ok bool, err error) {
+	var found struct {
+		first uint64
+		ok    bool
+	}
+	err = r.read(func(c *cursor) (err error) { found.first, found.ok, err = c.resync(); return err })
+	if err != nil {
+		return 0, false, err
+	}
+	return found.first, found.ok, nil
+}
+
+// read has the cursor read. A disk that hangs keeps the cursor: it is closed whenever
+// the disk answers.
+func (r *Reader) read(f func(*cursor) error) error {
+	cur := r.cur
+	err := r.o.bounded(func() error { return f(cur) }, cur.close)
+	if errors.Is(err, errStalled) {
+		r.cur, r.path = nil, ""
+	}
+	return err
 }
 
 // unreadable lets go of a file that the disk does not give back. A disk that does not
@@ -202,7 +253,7 @@ func (r *Reader) unreadable(err error) error {
 // skipDamage moves behind a block that cannot be read.
 func (r *Reader) skipDamage(p place, bad errBlock) error {
 	at, due := r.cur.off, r.cur.next
-	first, ok, err := r.cur.resync()
+	first, ok, err := r.resync()
 	if err != nil {
 		return r.unreadable(err)
 	}
