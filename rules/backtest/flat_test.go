@@ -231,7 +231,7 @@ func TestFiresInADwelling(t *testing.T) {
 		{"slow", sim.Fire{Alpha: 0.0029}, 70 * time.Second, 70 * time.Second},
 		{"smouldering", sim.Fire{Smoulder: 0.01}, 11 * time.Minute, 20 * time.Minute},
 	} {
-		for room := kitchen; room < bathroom; room++ {
+		for room := range bathroom {
 			var critical []time.Duration
 			for seed := range int64(10) {
 				f := newFlat(seed)

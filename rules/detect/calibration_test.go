@@ -146,12 +146,10 @@ func socketPopulation(placement string, seed uint64, n int, share float64) (list
 
 // calibration compares what was called with what was so.
 type calibration struct {
-	edges       []float64 // of the bins, ascending from 0
-	n, true     []int
-	claimed     []float64 // sums
-	all         int
-	chargers    int
-	chargerSeen int // of them, found within three minutes
+	edges   []float64 // of the bins, ascending from 0
+	n, true []int
+	claimed []float64 // sums
+	all     int
 }
 
 func newCalibration() *calibration {
