@@ -59,6 +59,7 @@ func (e *Engine) belated(c *cell, p point) {
 		return
 	}
 	c.late = 0
+	newest := p.time() > c.cur.LastT // a timer alone was ahead of it
 	c.insert(p, from.pos)
 	if c.drain != nil {
 		e.aside++
@@ -67,6 +68,11 @@ func (e *Engine) belated(c *cell, p point) {
 		c.mid.pos++ // it was taken without the reading that was put before it
 	}
 	e.again(c, from)
+	if newest { // else the clock would run ahead of the readings for good
+		c.heard = e.listen
+		e.schedule(c)
+		c.rotate()
+	}
 	for _, f := range c.slots[p.slot()].feeds {
 		(*live)(e).derived(c, &c.cur, f.det, c.cur.LastT)
 	}

@@ -347,6 +347,39 @@ func TestADeviceThatIsAlwaysLate(t *testing.T) {
 	}
 }
 
+// A device whose readings take longer from some moment on than timers wait for: its
+// clock follows, no hold ends before its time, and nothing is kept for ever.
+func TestADeviceThatBecomesSlow(t *testing.T) {
+	w := newWorld(t, `rules:
+  - name: gas
+    hazard: gas_leak
+    severity: critical
+    when: gas.ch4 > 10 %LEL and age(gas.ch4) < 1h
+    hold: 1m
+    message: {zh: 燃气, en: Gas}
+`)
+	w.born("g/n/d", 0, "gas.ch4")
+	for at := t0 + 1000; at <= t0+3_600_000; at += 1000 {
+		w.ticks(at)
+		when, v := at, 1.0
+		if at > t0+60_000 {
+			when -= 5000
+			if at <= t0+65_000 {
+				continue // on the way
+			}
+		}
+		if when > t0+1_800_000 {
+			v = 30
+		}
+		w.apply(at, reading("g/n/d", "gas.ch4", when, v))
+		c := w.e.byID["g/n/d"].cell
+		if ahead := c.clock - when; ahead > 10_000 || len(c.tail) > 200 {
+			t.Fatalf("after %d s the clock is %d ms ahead of the readings, and %d are kept", (at-t0)/1000, ahead, len(c.tail))
+		}
+	}
+	w.want("raise gas at 1861 since 1801")
+}
+
 // One whose clock is further behind than that of another device of its place is
 // heard all the same.
 func TestADeviceWhoseClockIsBehindItsNeighbours(t *testing.T) {
