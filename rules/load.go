@@ -51,6 +51,9 @@ func Load(cat *telemetry.Catalogue, files []record.File) (*Pack, error) {
 	for _, f := range files {
 		l.file(f)
 	}
+	if len(files) > 0 && len(l.errs) == 0 && len(l.pack.Rules) == 0 {
+		l.errs.Add(conf.Pos{File: files[0].Name, Line: 1, Column: 1}, "there is no rule here: nothing would be watched")
+	}
 	if err := l.errs.Err(); err != nil {
 		return nil, err
 	}

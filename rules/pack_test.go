@@ -29,6 +29,7 @@ func TestMistakesInRules(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"metric", "rules:\n  - name: a\n" + rest + "    when: gas.ch5 > 10 %LEL\n", `x.yaml:6:11: unknown metric "gas.ch5", did you mean "gas.ch4"?`},
 		{"metric in a quoted text", "rules:\n  - name: a\n" + rest + "    when: \"1 A < gas.ch5\"\n", `x.yaml:6:18: unknown metric`},
+		{"no rule", "rules: []\n", `x.yaml:1:1: there is no rule here`},
 		{"metric in a plain text over lines", "rules:\n  - name: a\n" + rest + "    when: gas.ch4 > 10 %LEL\n       or gas.ch5 > 10 %LEL\n", `x.yaml:7:11: unknown metric`},
 		{"metric in a quoted text over lines", "rules:\n  - name: a\n" + rest + "    when: 'gas.ch4 > 10 %LEL\n      or gas.ch5 > 10 %LEL'\n", `x.yaml:7:10: unknown metric`},
 		{"metric in a folded text", "rules:\n  - name: a\n" + rest + "    when: >-\n      gas.ch4 > 10 %LEL\n      or gas.ch5 > 10 %LEL\n", `x.yaml:8:10: unknown metric`},
