@@ -58,8 +58,8 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// loose are the files with secrets that everybody on this machine may read.
-func (m *MQTT) loose() (paths []string) {
+// Loose are the files with secrets that everybody on this machine may read.
+func (m *MQTT) Loose() (paths []string) {
 	for _, path := range []string{m.PasswordFile.V, m.Key.V} {
 		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
 			paths = append(paths, path)

@@ -138,11 +138,11 @@ func TestLooseSecrets(t *testing.T) {
 		return conf.At[string]{V: path}
 	}
 	m := MQTT{PasswordFile: secret("password", 0o644), Key: secret("key", 0o604)}
-	if got := m.loose(); len(got) != 2 {
+	if got := m.Loose(); len(got) != 2 {
 		t.Errorf("of two that are loose: %v", got)
 	}
 	m = MQTT{PasswordFile: secret("password", 0o600), Key: secret("key", 0o640)}
-	if got := m.loose(); got != nil {
+	if got := m.Loose(); got != nil {
 		t.Errorf("of two that are not: %v", got)
 	}
 }

@@ -77,7 +77,7 @@ func New(cfg *Config, deps Deps) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range cfg.MQTT.loose() {
+	for _, path := range cfg.MQTT.Loose() {
 		deps.Log.Warn("everybody on this machine may read a secret of the gateway's", "file", path, "remedy", "chmod 600 "+path)
 	}
 	g.box, err = outbox.Open(outbox.Options{Dir: cfg.Outbox.Dir.V, MaxBytes: cfg.Outbox.maxBytes,

@@ -210,9 +210,9 @@ func Suggest(s string, candidates []string) string {
 			best, bestD = c, d
 		}
 	}
-	if best == "" { // "pms5003", where "pms" is meant
+	if best == "" { // "pms5003", where "pms" is meant, or "zigbee" where "zigbee2mqtt" is
 		for _, c := range candidates {
-			if len(c) > max(2, len(best)) && strings.HasPrefix(strings.ToLower(s), strings.ToLower(c)) {
+			if len(c) > max(2, len(best)) && startsAlike(s, c) {
 				best = c
 			}
 		}
@@ -221,6 +221,13 @@ func Suggest(s string, candidates []string) string {
 		return ""
 	}
 	return fmt.Sprintf(", did you mean %q?", best)
+}
+
+// startsAlike reports whether one of two names is the beginning of the other, whatever
+// their case.
+func startsAlike(a, b string) bool {
+	n := min(len(a), len(b))
+	return n > 2 && strings.EqualFold(a[:n], b[:n])
 }
 
 func editDistance(a, b string) int {

@@ -143,8 +143,8 @@ func TestSuggest(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", s, got, want)
 		}
 	}
-	kinds := []string{"pm", "pms", "pzem", "modbus_meter", "modbus_gas"}
-	for s, want := range map[string]string{"PMS5003": `, did you mean "pms"?`, "pm25_7003": "", "p": ""} {
+	kinds := []string{"pm", "pms", "pzem", "modbus_meter", "modbus_gas", "zigbee2mqtt"}
+	for s, want := range map[string]string{"PMS5003": `, did you mean "pms"?`, "zigbee": `, did you mean "zigbee2mqtt"?`, "pm25_7003": "", "p": ""} {
 		if got := Suggest(s, kinds); got != want {
 			t.Errorf("%q: got %q, want %q", s, got, want)
 		}

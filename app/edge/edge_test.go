@@ -77,6 +77,19 @@ func TestHelpTeaches(t *testing.T) {
 	}
 }
 
+// A secret that everybody on the machine may read is told of, with what to do.
+func TestCheckTellsOfLooseSecrets(t *testing.T) {
+	dir := t.TempDir()
+	secret := write(t, dir, "password", "secret\n")
+	if err := os.Chmod(secret, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	file := write(t, dir, "gateway.yaml", "group: beixin\nnode: gw-17\nmqtt: {password_file: password}\ndevices: []\n")
+	if code, out, errs := call(t, "--check", "--config", file); code != 0 || !strings.Contains(out, "chmod 600 "+secret) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 // Each file of testdata/bad has the mistake it is named after.
 func TestMistakes(t *testing.T) {
 	want := map[string]string{

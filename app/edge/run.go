@@ -86,6 +86,9 @@ func Check(file string, out io.Writer) error {
 	}
 	describeActuators(out, p.watch)
 	describePlacements(out, p.cfg.Devices, p.watch)
+	for _, path := range p.cfg.MQTT.Loose() {
+		fmt.Fprintf(out, "everybody on this machine may read %s, which is a secret: chmod 600 %s\n", path, path)
+	}
 	fmt.Fprintf(out, "%s: %s/%s, %d devices; no mistakes found\n", file, p.cfg.Group.V, p.cfg.Node.V, len(infos))
 	return nil
 }
