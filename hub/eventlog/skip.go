@@ -2,7 +2,11 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"weishao.dev/weishao/telemetry/record"
 )
@@ -45,9 +49,28 @@ func (l *Log) beginAt(ctx context.Context, pos uint64) error {
 	}
 	cfg := l.cfg.streamConfig()
 	cfg.FirstSeq = pos
-	if l.stream, err = l.js.CreateStream(ctx, cfg); err != nil {
+	if l.stream, err = l.create(ctx, cfg); err != nil {
 		return fmt.Errorf("eventlog: stream %s: %w", cfg.Name, err)
 	}
 	l.last.Store(pos - 1)
 	return nil
+}
+
+// create makes a stream in the place of one that was just deleted, whose files the
+// server removes after it has answered: until then it may fail by itself.
+func (l *Log) create(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for {
+		stream, err := l.js.CreateStream(ctx, cfg)
+		var api *jetstream.APIError
+		if err == nil || !errors.As(err, &api) || api.Code != 500 {
+			return stream, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
