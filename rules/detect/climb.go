@@ -121,21 +121,18 @@ func (s *climbState) judge() {
 	if s.floors() < climbHeld+climbBefore+1 {
 		return
 	}
-	var all [climbMinutes]float64
-	n := int(min(s.Minutes, climbMinutes))
-	for i := range n {
-		all[i] = float64(s.Minute[(s.Minutes-int64(n-i))%climbMinutes])
+	var all [climbMinutes]float64 // full: the floors above take longer
+	for i := range all {
+		all[i] = float64(s.Minute[(s.Minutes+int64(i))%climbMinutes])
 	}
-	level := s.unrest(all[n-45 : n])
+	level := s.unrest(all[climbMinutes-45:])
 	var steps [climbFloors]step
 	if !s.steps(&steps) {
 		return
 	}
 	tol := max(climbNoise, 2.5*s.Noise*level, 0.6*s.Step)
-	for _, window := range [...]int{45, 60, 90} {
-		if n >= window {
-			s.lines(all[n-window:n], tol, &steps)
-		}
+	for _, window := range [...]int{45, 60, climbMinutes} {
+		s.lines(all[climbMinutes-window:], tol, &steps)
 	}
 }
 
@@ -188,7 +185,11 @@ func (s *climbState) steps(list *[climbFloors]step) (some bool) {
 	for i := range n {
 		floor[i] = s.floor(int64(i))
 	}
-	if secondLeast(floor[:climbHeld]) < slices.Min(floor[climbHeld:n])+float64(0.7*climbLeast) {
+	held := newTwoLeast()
+	for _, v := range floor[:climbHeld] {
+		held.add(v)
+	}
+	if held.second < slices.Min(floor[climbHeld:n])+float64(0.7*climbLeast) {
 		return false // of most minutes: nothing is on that was not before
 	}
 	lowest, before := math.Inf(1), math.Inf(1)
@@ -204,33 +205,31 @@ func (s *climbState) steps(list *[climbFloors]step) (some bool) {
 		}
 		p.lowest = min(p.before, lowest)
 	}
-	deepest, second := floor[0], math.Inf(1)
+	since := newTwoLeast()
+	since.add(floor[0])
 	for k := 2; k < n-climbBefore; k++ {
-		if v := floor[k-1]; v < deepest {
-			deepest, second = v, deepest
-		} else {
-			second = min(second, v)
-		}
+		since.add(floor[k-1])
 		p := &list[k]
 		p.jump = min(floor[k-1], floor[k-2]) - floor[k+1]
-		if k >= climbHeld && p.jump >= 0.4*climbLeast && second >= p.lowest+float64(0.7*climbLeast) {
-			p.since, some = second, true // the second lowest: one dip is no end
+		if k >= climbHeld && p.jump >= 0.4*climbLeast && since.second >= p.lowest+float64(0.7*climbLeast) {
+			p.since, some = since.second, true // the second lowest: one dip is no end
 		}
 	}
 	return some
 }
 
-// secondLeast is the lowest value but one.
-func secondLeast(x []float64) float64 {
-	least, second := math.Inf(1), math.Inf(1)
-	for _, v := range x {
-		if v < least {
-			least, second = v, least
-		} else {
-			second = min(second, v)
-		}
+// twoLeast are the two lowest of the values that were added, infinite where there
+// are fewer.
+type twoLeast struct{ first, second float64 }
+
+func newTwoLeast() twoLeast { return twoLeast{math.Inf(1), math.Inf(1)} }
+
+func (l *twoLeast) add(v float64) {
+	if v < l.first {
+		l.first, l.second = v, l.first
+	} else {
+		l.second = min(l.second, v)
 	}
-	return second
 }
 
 // try fits a line to what lies on it and weighs it with every step that it can
